@@ -1,0 +1,54 @@
+"""What the book says, and whether it is sound."""
+
+from __future__ import annotations
+
+from django.db.models import F, Sum
+from django.db.models.functions import Coalesce
+
+from .models import Account, Posting
+from .types import Balance, Kind, Line
+
+
+def balance(holder: str, unit: str) -> Balance:
+    """What a holder has of a unit; zeros for one the book does not know."""
+    rows = dict(Account.objects.filter(holder=holder, unit=unit).values_list("kind", "balance"))
+    return Balance(rows.get(Kind.AVAILABLE, 0), rows.get(Kind.RESERVED, 0), rows.get(Kind.CONSUMED, 0))
+
+
+def statement(holder: str, unit: str) -> list[Line]:
+    """Every transfer that touched the holder's account of a unit, in the order made."""
+    postings = Posting.objects.filter(account__holder=holder, account__unit=unit).select_related("transfer", "account")
+    changes: dict[str, dict[str, int]] = {}
+    transfers = {}
+    for posting in postings.order_by("id"):
+        transfers[posting.transfer_id] = posting.transfer
+        changes.setdefault(posting.transfer_id, {})[posting.account.kind] = posting.amount
+    lines: list[Line] = []
+    available = 0
+    for id_, change in changes.items():
+        transfer = transfers[id_]
+        available += change.get(Kind.AVAILABLE, 0)
+        lines.append(
+            Line(
+                transfer.time,
+                id_,
+                transfer.reason,
+                transfer.reference,
+                change.get(Kind.AVAILABLE, 0),
+                change.get(Kind.RESERVED, 0),
+                available,
+            )
+        )
+    return lines
+
+
+def books() -> dict[str, int]:
+    """The sum of all balances per unit: zero each, or the book is broken."""
+    return dict(Account.objects.values_list("unit").annotate(total=Sum("balance")).order_by("unit"))
+
+
+def drift() -> dict[str, int]:
+    """Accounts (by id) whose balance is not the sum of their postings, and by how much: none, or the book is broken."""
+    posted = Coalesce(Sum("postings__amount"), 0)
+    rows = Account.objects.annotate(drift=F("balance") - posted).exclude(drift=0)
+    return dict(rows.values_list("id", "drift"))

@@ -1,0 +1,15 @@
+from django.apps import AppConfig
+
+
+class AgreementsConfig(AppConfig):
+    name = "shudu.agreements"
+    label = "agreements"
+
+    def ready(self) -> None:
+        from shudu.cases.procedures import register
+
+        from . import rules
+        from .procedures import OFFER
+
+        register(OFFER)
+        rules.register()

@@ -1,0 +1,166 @@
+"""What comes into this room and what it speaks in: drafts of offers, and the terms with their operations.
+
+Upper rooms import terms from here; the thinking lies in `terms`, `reading`, `order`, `evaluation` and `operands`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
+
+from shudu.policy.types import Invalid, Text
+
+from .codes import (
+    ACTIONS,
+    BASES,
+    ON_REVOCATION,
+    PURPOSES,
+    RELEASES,
+    REVOCATION_REASONS,
+    TABLES,
+    Basis,
+    OnRevocation,
+    Purpose,
+    ReleaseClass,
+    RevocationReason,
+    Table,
+    UseAction,
+)
+from .evaluation import ProposedUse, evaluate, evaluate_onward
+from .operands import OPERANDS, Operand, plain_words
+from .order import covers, meet, onward_meet, onward_of
+from .reading import from_json, onward_from_json
+from .spans import Span
+from .terms import (
+    ALL,
+    NOTHING,
+    Every,
+    Nothing,
+    Onward,
+    Release,
+    Terms,
+    Use,
+    Window,
+    make,
+    onward_to_json,
+    terms_sha256,
+    to_json,
+)
+
+__all__ = [
+    "ACTIONS",
+    "ALL",
+    "BASES",
+    "NOTHING",
+    "ON_REVOCATION",
+    "OPERANDS",
+    "PURPOSES",
+    "RELEASES",
+    "REVOCATION_REASONS",
+    "TABLES",
+    "Basis",
+    "DraftOffer",
+    "Every",
+    "Nothing",
+    "OnRevocation",
+    "Onward",
+    "Operand",
+    "ProposedUse",
+    "Purpose",
+    "Release",
+    "ReleaseClass",
+    "RevocationReason",
+    "Span",
+    "Table",
+    "Terms",
+    "Use",
+    "UseAction",
+    "Window",
+    "covers",
+    "evaluate",
+    "evaluate_onward",
+    "from_json",
+    "make",
+    "meet",
+    "onward_from_json",
+    "onward_meet",
+    "onward_of",
+    "onward_to_json",
+    "plain_words",
+    "terms_sha256",
+    "to_json",
+]
+
+SPLIT_ROLES = ("provider", "modeller", "platform")
+LARGEST_PRICE_FEN = 10**12
+MOST_RUNS = 10**9
+
+
+def _codes(table: Table) -> BeforeValidator:
+    def check(given: Any) -> Any:
+        codes = [given] if isinstance(given, str) else list(given) if isinstance(given, Iterable) else []
+        wrong = [str(code)[:60] for code in codes if code not in table.labels]
+        if wrong or not codes:
+            raise Invalid(
+                "offer.code",
+                Text(
+                    f"{table.title.zh}代码无效：{'、'.join(wrong) or '未填写'}。",
+                    f"Not a code of the table “{table.title.en}”: {', '.join(wrong) or 'none given'}.",
+                ),
+                Text(f"可用代码：{'、'.join(table.labels)}。", f"Codes are: {', '.join(table.labels)}."),
+                {"table": table.title.en},
+            )
+        return codes
+
+    return BeforeValidator(check)
+
+
+class DraftOffer(BaseModel):
+    """An offer of a data asset together with a model asset, as one of their owners drafts it.
+
+    `price_fen` is per run, in 分; `runs` per agreement; `until` the last day, to its end in Asia/Shanghai; `split` the
+    weights of the price, summing to 100. Raises `Invalid` for values no offer can have.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    data: str
+    model: str
+    group_by: tuple[str, ...]
+    purposes: Annotated[frozenset[Purpose], _codes(PURPOSES)]
+    bases: Annotated[frozenset[Basis], _codes(BASES)]
+    runs: int
+    until: date
+    price_fen: int
+    split: dict[str, int]
+    min_group: int = 10
+
+    @model_validator(mode="after")
+    def _possible(self) -> DraftOffer:
+        if not 1 <= self.runs <= MOST_RUNS:
+            raise _out_of_range("runs", Text("次数", "the number of runs"), 1, MOST_RUNS)
+        if not 0 <= self.price_fen <= LARGEST_PRICE_FEN:
+            raise _out_of_range("price_fen", Text("每次价格（分）", "the price per run (fen)"), 0, LARGEST_PRICE_FEN)
+        if set(self.split) != set(SPLIT_ROLES) or min(self.split.values()) < 0 or sum(self.split.values()) != 100:
+            raise Invalid(
+                "offer.split",
+                Text(
+                    "分成须写明 provider、modeller、platform 三方，均为非负整数，合计 100。",
+                    "A split names provider, modeller and platform, each a whole number from 0, summing to 100.",
+                ),
+                Text("例如 provider=60,modeller=30,platform=10。", "Such as provider=60,modeller=30,platform=10."),
+                {"field": "split"},
+            )
+        return self
+
+
+def _out_of_range(field: str, label: Text, least: int, most: int) -> Invalid:
+    return Invalid(
+        f"offer.{field}",
+        Text(f"{label.zh}须为 {least} 至 {most} 之间的整数。", f"{label.en} is a whole number from {least} to {most}."),
+        Text("请修改后重试。", "Correct it and try again."),
+        {"field": field},
+    )

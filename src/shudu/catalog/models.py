@@ -1,0 +1,112 @@
+"""Rows of the catalogue. Every row carries its owner; asset text is a language map; codes are stored, never labels."""
+
+from django.db import models
+
+from shudu.policy import clock, ids
+
+
+def new_asset() -> str:
+    return ids.new("asset")
+
+
+def new_binding() -> str:
+    return ids.new("binding")
+
+
+def new_version() -> str:
+    return ids.new("version")
+
+
+def new_right() -> str:
+    return ids.new("right")
+
+
+class Asset(models.Model):
+    """A catalogue entry: anything with an owner that can be described and used."""
+
+    class Kind(models.TextChoices):
+        TABLE = "table"
+        MODEL = "model"
+
+    class State(models.TextChoices):
+        ACTIVE = "active"
+        AWAITING_REVIEW = "awaiting_review"
+
+    id = models.CharField(primary_key=True, max_length=64, editable=False, default=new_asset)
+    owner = models.CharField(max_length=64, db_index=True)
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    state = models.CharField(max_length=20, choices=State.choices, default=State.ACTIVE)
+    title = models.JSONField()
+    level = models.CharField(max_length=2)
+    code = models.CharField(max_length=40, unique=True)
+    core = models.JSONField(default=dict)
+    origin = models.CharField(max_length=40, default="unstated")
+    # Of a derived asset: the meet of its inputs' onward terms. Opaque here; `agreements` reads it.
+    terms = models.JSONField(default=dict)
+    run = models.CharField(max_length=64, blank=True, default="")
+    created = models.DateTimeField(default=clock.now)
+
+
+class Binding(models.Model):
+    """What an asset is bound to. `spec` holds a model's declaration: inputs, output, digest, card."""
+
+    id = models.CharField(primary_key=True, max_length=64, editable=False, default=new_binding)
+    asset = models.ForeignKey(Asset, on_delete=models.PROTECT, related_name="bindings")
+    kind = models.CharField(max_length=10, choices=Asset.Kind.choices)
+    entity_key = models.CharField(max_length=200, blank=True, default="")
+    spec = models.JSONField(default=dict)
+
+
+class Version(models.Model):
+    """An immutable state of a binding. Its digests and tombstone stay when its files are gone."""
+
+    class State(models.TextChoices):
+        LIVE = "live"
+        WITHDRAWN = "withdrawn"
+        ERASED = "erased"
+
+    id = models.CharField(primary_key=True, max_length=64, editable=False, default=new_version)
+    binding = models.ForeignKey(Binding, on_delete=models.PROTECT, related_name="versions")
+    owner = models.CharField(max_length=64, db_index=True)
+    number = models.PositiveIntegerField()
+    state = models.CharField(max_length=10, choices=State.choices, default=State.LIVE)
+    files = models.JSONField()
+    columns = models.JSONField()
+    rows = models.BigIntegerField()
+    source_sha256 = models.CharField(max_length=64, blank=True, default="")
+    observations = models.JSONField(default=dict)
+    created = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["binding", "number"], name="version_number_once")]
+
+
+class Right(models.Model):
+    """Which party has which right in an asset, and from which agreement that right comes."""
+
+    class Kind(models.TextChoices):
+        HOLD = "hold", "持有权"
+        USE = "use", "使用权"
+        OPERATE = "operate", "经营权"
+
+    id = models.CharField(primary_key=True, max_length=64, editable=False, default=new_right)
+    asset = models.ForeignKey(Asset, on_delete=models.PROTECT, related_name="rights")
+    party = models.CharField(max_length=64, db_index=True)
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    # "origin" for who brought the asset, else the agreement or run the right comes from.
+    basis = models.CharField(max_length=64, default="origin")
+    source = models.ForeignKey("self", null=True, on_delete=models.PROTECT)
+    ended = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["asset", "party", "kind", "basis"], name="right_once")]
+
+
+class LevelReview(models.Model):
+    """A recorded review of an asset's level: who answered for it, and the digest of the opinion."""
+
+    asset = models.ForeignKey(Asset, on_delete=models.PROTECT, related_name="reviews")
+    level = models.CharField(max_length=2)
+    party = models.CharField(max_length=64)
+    opinion_sha256 = models.CharField(max_length=64)
+    time = models.DateTimeField(default=clock.now)

@@ -1,0 +1,117 @@
+"""Every read of the catalogue a door or an upper room uses."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+
+from shudu.lake.types import Column, Place, StoredFile
+from shudu.policy.permissions import Permission
+from shudu.policy.rules import decide, visible
+from shudu.policy.types import Actor, Conflict, Decision, Text, not_found
+
+from .models import Asset, Binding, Right, Version
+from .types import LanguageMap, Offered
+
+__all__ = ["Binding", "asset", "asset_row", "assets", "may_offer", "offered", "rights", "version_row"]
+
+
+def asset_row(asset_id: str) -> Asset:
+    """The row, for actions that decide for themselves who may."""
+    row = Asset.objects.filter(pk=asset_id).first()
+    if row is None:
+        raise not_found("数据资源", "asset", asset_id)
+    return row
+
+
+def version_row(version_id: str) -> Version:
+    row = Version.objects.select_related("binding__asset").filter(pk=version_id).first()
+    if row is None:
+        raise not_found("版本", "version", version_id)
+    return row
+
+
+def asset(actor: Actor, asset_id: str) -> Asset:
+    """An asset the actor may see the entry of; anything else is not found."""
+    row = Asset.objects.filter(pk=asset_id).first()
+    if row is None or not decide(actor, Permission.ASSET_READ, row):
+        raise not_found("数据资源", "asset", asset_id)
+    return row
+
+
+def assets(actor: Actor) -> QuerySet[Asset]:
+    """All assets the actor may see the entries of, newest first."""
+    return visible(actor, Permission.ASSET_READ, Asset.objects.all()).order_by("-id")
+
+
+def latest(asset_id: str) -> Version | None:
+    """The newest live version of an asset."""
+    live = Version.objects.filter(binding__asset=asset_id, state=Version.State.LIVE)
+    return live.select_related("binding__asset").order_by("-number").first()
+
+
+def offered(actor: Actor, asset_id: str, version_id: str | None = None) -> Offered:
+    """One live version of an asset and its shape; `Conflict` when none may be used now."""
+    return shape(asset(actor, asset_id).id, version_id)
+
+
+def shape(asset_id: str, version_id: str | None = None) -> Offered:
+    """The same for rooms that have already decided who may."""
+    version = version_row(version_id) if version_id else latest(asset_id)
+    if version is None or version.binding.asset_id != asset_id or version.state != Version.State.LIVE:
+        raise Conflict(
+            "asset.no_version",
+            Text("该数据资源没有可用的版本。", "This asset has no version that can be used."),
+            Text("请其所属主体发布新版本。", "Ask its owner to publish a new version."),
+            {"asset": asset_id},
+        )
+    row = version.binding.asset
+    if row.state != Asset.State.ACTIVE:
+        raise Conflict(
+            "asset.awaiting_review",
+            Text("重要数据（L5）须先有审核记录才能使用。", "Important data (L5) needs a recorded review before use."),
+            Text("请主管部门或运营机构完成级别审核。", "Ask the authority or the operating company to review its level."),
+            {"asset": asset_id},
+        )
+    spec = version.binding.spec
+    return Offered(
+        asset=row.id,
+        owner=row.owner,
+        kind=row.kind,
+        level=row.level,
+        version=version.id,
+        title=title(row),
+        columns=tuple(Column.from_json(column) for column in version.columns),
+        entity_key=version.binding.entity_key or None,
+        inputs=tuple(name for name, _ in spec.get("inputs", [])),
+        model_sha256=spec.get("sha256"),
+        files=tuple(file["sha256"] for file in version.files),
+    )
+
+
+def title(row: Asset) -> LanguageMap:
+    return dict(row.title)
+
+
+def files(version: Version) -> tuple[StoredFile, ...]:
+    return tuple(StoredFile.from_json(file) for file in version.files)
+
+
+def place(version: Version) -> Place:
+    """Where a version's files lie."""
+    return Place(version.owner, version.binding.asset_id, version.id)
+
+
+def may_offer(party_id: str, asset_id: str) -> Decision:
+    """Does the party hold 经营权 (the right to operate) in the asset?"""
+    if Right.objects.filter(asset=asset_id, party=party_id, kind=Right.Kind.OPERATE, ended=None).exists():
+        return Decision.allow("right.operate", Text("持有经营权。", "Holds the right to operate it."))
+    return Decision.deny(
+        "right.operate",
+        Text("上架需要该数据资源的经营权，贵方没有。", "Offering an asset takes the right to operate it, which you do not hold."),
+        Text("请向持有方取得经营权，或请其自行上架。", "Obtain that right from its holder, or ask the holder to offer it."),
+    )
+
+
+def rights(asset_id: str) -> QuerySet[Right]:
+    """Every right in an asset, with where it comes from."""
+    return Right.objects.filter(asset=asset_id).order_by("id")

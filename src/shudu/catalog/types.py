@@ -1,0 +1,118 @@
+"""Typed inputs of publishing, the core fields of a catalogue entry, and what other rooms see of an asset."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from shudu.lake.types import Column
+
+LanguageMap = dict[str, str]
+
+
+def _plain(text: str) -> str:
+    text = unicodedata.normalize("NFC", text).strip()
+    if not text or any(unicodedata.category(sign) == "Cc" for sign in text):
+        raise ValueError("空白，或含有控制字符 / empty, or holds control characters")
+    return text
+
+
+Title = Annotated[str, Field(max_length=200), AfterValidator(_plain)]
+
+
+class CoreFields(BaseModel):
+    """The thirteen core fields of 《政务信息资源目录编制指南（试行）》 that a publisher states.
+
+    Name, code, provider, provider code, format and items are filled by the catalogue itself. Share type is a matter of
+    departments: a company leaves it empty. Codes, never labels, are stored.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    class_path: str = ""  # 类/项/目/细目
+    abstract: LanguageMap = {}
+    share_type: Literal["1", "2", "3"] | None = None  # 1 unconditional, 2 conditional, 3 not shared
+    share_condition: str = ""
+    share_method: Literal["1", "2", "3"] | None = None  # 1 database, 2 download, 3 service
+    open_flag: Literal["0", "1"] = "0"
+    open_condition: str = ""
+    update_cycle: Literal["1", "2", "3", "4", "5", "6", "7", "8", "9"] = "9"  # 1 real time … 6 yearly, 9 not updated
+    publish_date: date | None = None
+    related_codes: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _conditions(self) -> CoreFields:
+        if self.share_type in ("2", "3") and not self.share_condition:
+            raise ValueError("有条件共享与不予共享须写明条件或依据 / sharing types 2 and 3 need a condition or a legal basis")
+        return self
+
+    def gaps(self) -> tuple[str, ...]:
+        """The mandatory fields still empty (缺项)."""
+        asked: dict[str, object] = {"class_path": self.class_path, "abstract": self.abstract}
+        if self.share_type in ("1", "2"):
+            asked["share_method"] = self.share_method
+        return tuple(name for name, value in asked.items() if not value)
+
+
+class PublishTable(BaseModel):
+    """A file to publish as a table. `source` lies on this machine; `key` is the column that names an entity."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    source: Path
+    title: Title
+    title_en: Title | None = None
+    key: str | None = None
+    level: str = "L2"
+    origin: Literal["real", "real rows, synthetic key", "synthetic", "unstated"] = "unstated"
+    core: CoreFields = CoreFields()
+
+
+class PublishModel(BaseModel):
+    """A scorecard to publish. `inputs` are the columns it may see; they must be the scorecard's own."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    source: Path
+    title: Title | None = None
+    title_en: Title | None = None
+    inputs: tuple[str, ...]
+    # A model is its owner's property: level 3 and above is stored encrypted.
+    level: str = "L3"
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """What offers and runs need to know of an asset: one live version and its shape."""
+
+    asset: str
+    owner: str
+    kind: str  # table or model
+    level: str
+    version: str
+    title: LanguageMap
+    columns: tuple[Column, ...]
+    entity_key: str | None
+    inputs: tuple[str, ...]
+    model_sha256: str | None
+    files: tuple[str, ...]  # SHA-256 of each stored file, hex
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a run made, to be entered in the catalogue. `terms` are the onward terms, as JSON."""
+
+    asset: str
+    version: str
+    owner: str
+    title: LanguageMap
+    files: tuple[dict[str, object], ...]
+    columns: tuple[Column, ...]
+    rows: int
+    terms: dict[str, object]
+    run: str

@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class CleanroomConfig(AppConfig):
+    name = "shudu.cleanroom"
+    label = "cleanroom"

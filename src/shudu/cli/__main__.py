@@ -1,0 +1,5 @@
+"""`python -m shudu.cli` is `shudu`."""
+
+from .main import run
+
+run()

@@ -1,0 +1,158 @@
+"""Proof: `shudu receipts`, `shudu ledger`. Verifying needs neither a home nor this installation's keys."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from shudu.policy.types import Invalid, Text
+
+from .session import As, Home, Json, Session, explain, session, vars_of
+
+receipts = typer.Typer(no_args_is_help=True, help="Receipts (存证回执).")
+ledger = typer.Typer(no_args_is_help=True, help="The transparency log (存证账本).")
+
+
+@receipts.command("get")
+def get(
+    run: Annotated[str, typer.Argument(help="Run id.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Where to.")],
+    home: Home = None,
+    as_: As = None,
+    json: Json = False,
+) -> None:
+    """Write the receipt of a closed run."""
+    with session(home, as_, json) as current:
+        from shudu.ledger import queries as ledger_queries
+        from shudu.ledger import receipt
+        from shudu.policy.events import Event
+        from shudu.runs import queries
+
+        row = queries.run_row(run)
+        actor = current.actor(None if current.as_party else row.party)
+        row = queries.run(actor, run)
+        _write(output, receipt.encode(ledger_queries.receipt_for(Event.RUN_CLOSED, row.id)))
+        current.show({"id": row.id, "file": str(output)}, Text("存证回执已写出。", "The receipt is written."))
+
+
+@receipts.command("verify")
+def verify(
+    file: Annotated[Path, typer.Argument(help="The receipt.")],
+    key: Annotated[Path, typer.Option("--key", metavar="KEYFILE", help="The log's verifier key, kept from elsewhere.")],
+    product: Annotated[Path | None, typer.Option("--product", metavar="FILE", help="The file it is about.")] = None,
+    json: Json = False,
+) -> None:
+    """Check a receipt offline. Exit code 0: good, 1: false, 2: unreadable."""
+    import json as json_module
+
+    from shudu.ledger import receipt
+
+    current = Session(None, json)
+    try:
+        verdict = receipt.verify(_read(file), _read(key).decode("utf-8", "replace"), product)
+    except receipt.Unreadable as error:
+        if json:
+            told = {"code": error.code, "message": vars_of(error.message)}
+            print(json_module.dumps({"id": None, "ok": None, "error": told}, ensure_ascii=False))
+        else:
+            explain(error, current)
+        raise typer.Exit(2) from None
+    checks = [{"name": check.name, "ok": check.ok, "text": current.say(check.text)} for check in verdict.checks]
+    if json:
+        print(json_module.dumps({"id": verdict.leaf.entry_id if verdict.leaf else None, "ok": verdict.ok, "checks": checks}, ensure_ascii=False))
+    else:
+        for check in checks:
+            current.console.print(f"{'[green]✓' if check['ok'] else '[bold red]✗'}[/] {check['text']}")
+        said = (
+            Text("回执成立：运营方当时这样记录，之后未改动。", "The receipt holds: the operator recorded this, then, and has not changed it since.")
+            if verdict.ok
+            else Text("回执不成立。", "The receipt does not hold.")
+        )
+        current.console.print(f"[bold]{current.say(said)}[/bold]")
+    raise typer.Exit(0 if verdict.ok else 1)
+
+
+@ledger.command("key")
+def key(
+    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write it to a file.")] = None,
+    home: Home = None,
+    as_: As = None,
+    json: Json = False,
+) -> None:
+    """Print the log's verifier key (C2SP signed note)."""
+    with session(home, as_, json) as current:
+        from shudu.ledger import queries
+
+        verifier = queries.verifier_key()
+        if output:
+            _write(output, verifier.encode() + b"\n")
+        if json:
+            current.show({"id": verifier.split("+")[1], "key": verifier}, Text("", ""))
+        elif not output:
+            print(verifier)
+
+
+@ledger.command("checkpoint")
+def checkpoint(home: Home = None, as_: As = None, json: Json = False) -> None:
+    """Print the latest signed checkpoint."""
+    with session(home, as_, json) as current:
+        from shudu.ledger import queries
+
+        text = queries.checkpoint()
+        if json:
+            current.show({"id": text.splitlines()[2], "checkpoint": text}, Text("", ""))
+        else:
+            print(text, end="")
+
+
+@ledger.command("check")
+def check(home: Home = None, as_: As = None, json: Json = False) -> None:
+    """Recompute the whole log from its entries and compare; exit code 1 when anything differs."""
+    with session(home, as_, json) as current:
+        from shudu.ledger import queries
+
+        findings = queries.check()
+        current.show(
+            {
+                "id": None,
+                "ok": not findings,
+                "findings": [{"where": one.where, "text": current.say(one.message)} for one in findings],
+            },
+            Text("账本完好。", "The log is whole.") if not findings else Text("账本有出入！", "The log differs!"),
+        )
+    if findings:
+        raise typer.Exit(1)
+
+
+def _read(source: Path) -> bytes:
+    """A file to be judged; one byte more than any receipt may have is enough to see that it is too large."""
+    from shudu.ledger.receipt import MAX_BYTES, Unreadable
+
+    try:
+        with source.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise Unreadable(
+            "receipt.unreadable",
+            Text(f"文件“{source.name}”无法读取。", f"The file “{source.name}” cannot be read."),
+            Text("请核对文件路径与权限。", "Check its path and permissions."),
+        ) from error
+
+
+def _write(target: Path, data: bytes) -> None:
+    """Whole or not at all."""
+    fresh = target.with_name(f".{target.name}.{os.getpid()}.new")
+    try:
+        fresh.write_bytes(data)
+        fresh.replace(target)
+    except OSError as error:
+        fresh.unlink(missing_ok=True)
+        raise Invalid(
+            "file.unwritable",
+            Text(f"无法写入文件：{error.strerror}。", f"The file cannot be written: {error.strerror}."),
+            Text("请换一个可写的位置。", "Choose a place you may write to."),
+            {"file": str(target)},
+        ) from error

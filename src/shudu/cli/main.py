@@ -1,0 +1,51 @@
+"""The `shudu` command: one line for each group of commands."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from . import assets, evidence, house, market, parties
+
+app = typer.Typer(
+    name="shudu",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    help="Shudu 数都: describe, share and trade a city's data and models, with proof.",
+)
+for command in house.app.registered_commands:
+    app.registered_commands.append(command)
+app.command("publish")(assets.publish)
+app.add_typer(assets.assets, name="assets")
+app.add_typer(assets.models, name="models")
+app.add_typer(parties.orgs, name="orgs")
+app.add_typer(parties.accounts, name="accounts")
+app.add_typer(parties.tokens, name="tokens")
+app.add_typer(market.offers, name="offers")
+app.add_typer(market.orders, name="orders")
+app.add_typer(market.agreements, name="agreements")
+app.add_typer(market.runs, name="runs")
+app.add_typer(market.results, name="results")
+app.add_typer(evidence.receipts, name="receipts")
+app.add_typer(evidence.ledger, name="ledger")
+
+
+def run() -> None:
+    """Entry point. What we did not foresee is a fault of ours: said in a sentence, traceback only with SHUDU_DEBUG."""
+    import os
+
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        if os.environ.get("SHUDU_DEBUG"):
+            raise
+        print(
+            f"✗ 程序出错 / a fault of ours: {type(error).__name__}. "
+            "未完成的写入已回滚 / unfinished writes were rolled back. SHUDU_DEBUG=1 shows where.",
+            file=sys.stderr,
+        )
+        sys.exit(3)

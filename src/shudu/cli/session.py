@@ -1,0 +1,139 @@
+"""A command's session: open the home, act as somebody, show what came of it, and say in words what went wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from shudu.policy.types import Actor, Conflict, Invalid, ShuduError, Text, Via
+
+if TYPE_CHECKING:
+    from shudu.identity.queries import Party
+
+Home = Annotated[Path | None, typer.Option("--home", help="The home folder (default: SHUDU_HOME, else ~/.shudu).")]
+As = Annotated[str | None, typer.Option("--as", metavar="PARTY", help="Act for this organisation: id, code or name.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object; `id` names what was made.")]
+Key = Annotated[str | None, typer.Option("--idempotency-key", help="The same key twice does the thing once.")]
+
+
+def language() -> str:
+    """zh or en: `SHUDU_LANGUAGE`, else what `LC_ALL` or `LANG` say, else en."""
+    told = os.environ.get("SHUDU_LANGUAGE") or os.environ.get("LC_ALL") or os.environ.get("LANG") or "en"
+    return "zh" if told.lower().startswith("zh") else "en"
+
+
+class Session:
+    """What a command has in hand: the language, who acts, and how to show things."""
+
+    def __init__(self, as_party: str | None, as_json: bool) -> None:
+        self.as_party = as_party
+        self.as_json = as_json
+        self.language = language()
+        self.console = Console(highlight=False, soft_wrap=True)
+
+    def say(self, text: Text) -> str:
+        return text.say(self.language)
+
+    def actor(self, named: str | None = None) -> Actor:
+        """Who acts: `--as`, else the party a command names (`--owner`, `--buyer`), else the operating company.
+
+        Naming two different parties is refused rather than guessed at.
+        """
+        from shudu.identity import queries as identity
+
+        asked = identity.resolve(self.as_party) if self.as_party else None
+        meant = identity.resolve(named) if named else None
+        if asked and meant and asked.id != meant.id:
+            raise Conflict(
+                "console.two_parties",
+                Text(
+                    f"--as 指定“{asked.name}”，命令却指定“{meant.name}”。",
+                    f"--as says “{asked.name}”, but the command names “{meant.name}”.",
+                ),
+                Text("请只指定其中一个，或使两者一致。", "Give only one of them, or the same one twice."),
+            )
+        party = asked or meant or identity.operator()
+        return identity.actor_for(party.id, Via.CONSOLE)
+
+    def show(self, result: Mapping[str, Any], sentence: Text) -> None:
+        """One JSON object, or a sentence and the fields below it."""
+        if self.as_json:
+            print(json.dumps(result, ensure_ascii=False, default=str))
+            return
+        self.console.print(f"[bold]{escape(self.say(sentence))}[/bold]")
+        for name, value in result.items():
+            shown = json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, dict | list) else str(value)
+            self.console.print(f"  [dim]{name}[/dim]  {escape(shown)}")
+
+
+@contextmanager
+def session(home: Path | None, as_party: str | None, as_json: bool, *, opened: bool = True) -> Iterator[Session]:
+    """Run a command: open the home (made at its first use), and afterwards spread the news it made.
+
+    Errors of ours become sentences and exit code 1; anything else is a fault of ours and says so without a traceback.
+    """
+    current = Session(as_party, as_json)
+    try:
+        if opened:
+            from .house import open_home
+
+            open_home(home)
+        yield current
+        if opened:
+            from shudu.runs.worker import spread_news
+
+            while spread_news():
+                pass
+    except ShuduError as error:
+        explain(error, current)
+        raise typer.Exit(1) from None
+
+
+def explain(error: ShuduError, current: Session) -> None:
+    """Say what happened, where, and what to do; never a traceback, never a value of anyone's table."""
+    if current.as_json:
+        told: dict[str, Any] = {"code": error.code, "message": vars_of(error.message), "where": dict(error.where)}
+        if error.remedy:
+            told["remedy"] = vars_of(error.remedy)
+        print(json.dumps({"error": told}, ensure_ascii=False, default=str))
+        return
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console.print(f"[bold red]✗[/bold red] {escape(current.say(error.message))}")
+    place = "  ".join(f"{name}: {value}" for name, value in error.where.items())
+    if place:
+        console.print(f"  {escape(place)}")
+    if error.remedy:
+        console.print(f"  → {escape(current.say(error.remedy))}")
+    console.print(f"  [dim]{error.code}[/dim]")
+
+
+def vars_of(text: Text) -> dict[str, str]:
+    return {"zh": text.zh, "en": text.en}
+
+
+def typed(make: Callable[..., Any], **values: Any) -> Any:
+    """Make a typed input; what pydantic finds wrong is said like every other error."""
+    from pydantic import ValidationError
+
+    try:
+        return make(**values)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        field = ".".join(str(part) for part in first["loc"]) or make.__name__
+        said = first["msg"].removeprefix("Value error, ")
+        raise Invalid(
+            "input",
+            Text(f"参数“{field}”不正确：{said}", f"“{field}” is not right: {said}"),
+            Text("请用 --help 查看该命令的参数。", "See the command's --help."),
+        ) from None
+
+

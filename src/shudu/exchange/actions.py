@@ -1,0 +1,133 @@
+"""Every write of the exchange: place an order, start a run of it, settle or release what a run reserved."""
+
+from __future__ import annotations
+
+from shudu.accounts import actions as accounts
+from shudu.accounts.splits import largest_remainder
+from shudu.agreements import actions as agreement_actions
+from shudu.agreements import queries as agreements
+from shudu.agreements.types import ProposedUse
+from shudu.cases import actions as cases
+from shudu.identity import queries as identity
+from shudu.policy.actions import action, part_of_action, record, record_nothing, require
+from shudu.policy.events import Event
+from shudu.policy.permissions import Permission
+from shudu.policy.rules import refuse_unless
+from shudu.policy.types import Actor
+from shudu.runs import actions as runs
+from shudu.runs.queries import Run
+from shudu.runs.types import Input, StartRun
+
+from .models import Order, OrderLine, OrderRun
+from .queries import order_row
+from .types import PlaceOrder
+
+MONEY = "CNY.fen"
+COUNT = "run"
+
+
+@action(Permission.ORDER_PLACE, Event.ORDER_PLACED)
+def place(actor: Actor, request: PlaceOrder) -> Order:
+    """Order an offer: one agreement per line, all or none; the price and one run of each line are reserved."""
+    offer = agreements.offer(actor, request.offer)
+    order = Order(offer=offer.id, buyer=actor.party, purpose=request.purpose, price_fen=offer.price_fen)
+    require(actor, Permission.ORDER_PLACE, order)
+    order.save(force_insert=True)
+    cases.open_case("order", order.id, order.buyer)
+    concluded = []
+    for line in agreements.lines(offer.id):
+        agreement = agreement_actions.conclude(actor, line.id, assignee=actor.party, purpose=request.purpose)
+        OrderLine.objects.create(order=order, role=line.role, agreement=agreement.id)
+        concluded.append(agreement.id)
+    _reserve(order)
+    record(
+        order.id,
+        {
+            "order": order.id,
+            "offer": offer.id,
+            "buyer": order.buyer,
+            "purpose": order.purpose,
+            "agreements": concluded,
+            "price_fen": order.price_fen,
+        },
+    )
+    return order
+
+
+@action(Permission.ORDER_RUN, Event.RUN_STARTED)
+def start_run(actor: Actor, order_id: str) -> Run:
+    """Start a run of an order on exactly the versions its agreements name; the first run's money is already reserved."""
+    order = order_row(order_id)
+    require(actor, Permission.ORDER_RUN, order)
+    inputs = []
+    for line in order.lines.order_by("role"):
+        agreement = agreements.agreement_row(line.agreement)
+        refuse_unless(agreements.permits(agreement.id, ProposedUse.computing(agreement, order.purpose)))
+        inputs.append(Input(line.role, agreement.version, agreement.id))
+    waiting = order.runs.filter(state=OrderRun.State.RESERVED).order_by("id").first() or _reserve(order)
+    cases.advance(order.id, "start", actor)
+    run = runs.start(actor, StartRun("compute", order.buyer, order.purpose, tuple(inputs), order.id))
+    waiting.run, waiting.state = run.id, OrderRun.State.STARTED
+    waiting.save(update_fields=["run", "state"])
+    record_nothing()
+    return run
+
+
+@action(Permission.ORDER_SETTLE, Event.ORDER_SETTLED)
+def settle(actor: Actor, run_id: str) -> OrderRun:
+    """Capture what a closed run reserved and split the money between provider, modeller and platform."""
+    row = OrderRun.objects.select_related("order").get(run=run_id)
+    require(actor, Permission.ORDER_SETTLE, row.order)
+    if row.state != OrderRun.State.STARTED:
+        record_nothing()
+        return row
+    order = row.order
+    weights = agreements.split(order.offer)
+    by_role = largest_remainder(order.price_fen, weights)
+    payees = {line.role: agreements.agreement_row(line.agreement).assigner for line in order.lines.all()}
+    parties = {"provider": payees["data"], "modeller": payees["model"], "platform": identity.operator().id}
+    shares: dict[str, int] = {}
+    for role, amount in by_role.items():
+        shares[parties[role]] = shares.get(parties[role], 0) + amount
+    if row.money:
+        accounts.commit(row.money, shares)
+    for reservation in row.counts:
+        accounts.commit(reservation, None)
+    row.state, row.split_fen = OrderRun.State.SETTLED, by_role
+    row.save(update_fields=["state", "split_fen"])
+    cases.advance(order.id, "settle", actor)
+    record(
+        order.id, {"order": order.id, "run": run_id, "amount_fen": order.price_fen, "split_fen": by_role}
+    )
+    return row
+
+
+@part_of_action
+def _reserve(order: Order) -> OrderRun:
+    """Lock one run's price and one count of every agreement of the order."""
+    money = ""
+    if order.price_fen:
+        money = accounts.reserve(order.buyer, MONEY, order.price_fen, purpose=f"order {order.id}").id
+    counts = [
+        accounts.reserve(line.agreement, COUNT, 1, purpose=f"order {order.id}").id
+        for line in order.lines.order_by("role")
+    ]
+    return OrderRun.objects.create(order=order, money=money, counts=counts)
+
+
+@action(Permission.ORDER_SETTLE, Event.ORDER_RELEASED)
+def release(actor: Actor, run_id: str) -> OrderRun:
+    """Give back what a failed run reserved: nothing is charged for a run without a result."""
+    row = OrderRun.objects.select_related("order").get(run=run_id)
+    require(actor, Permission.ORDER_SETTLE, row.order)
+    if row.state != OrderRun.State.STARTED:
+        record_nothing()
+        return row
+    for reservation in (row.money, *row.counts):
+        if reservation:
+            accounts.release(reservation)
+    row.state = OrderRun.State.RELEASED
+    row.save(update_fields=["state"])
+    cases.advance(row.order.id, "fail", actor)
+    record(row.order.id, {"order": row.order.id, "run": run_id, "amount_fen": row.order.price_fen})
+    return row

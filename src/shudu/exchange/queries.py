@@ -1,0 +1,51 @@
+"""Every read of the exchange."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+
+from shudu.agreements import queries as agreements
+from shudu.policy.permissions import Permission
+from shudu.policy.rules import decide, visible
+from shudu.policy.types import Actor, not_found
+
+from .models import Order, OrderLine, OrderRun
+
+
+def order_row(order_id: str) -> Order:
+    """The row, for actions that decide for themselves who may."""
+    row = Order.objects.filter(pk=order_id).first()
+    if row is None:
+        raise not_found("订单", "order", order_id)
+    return row
+
+
+def order(actor: Actor, order_id: str) -> Order:
+    """An order the actor may see: the buyer's own, or one that concluded an agreement of the actor's."""
+    row = Order.objects.filter(pk=order_id).first()
+    if row is None or not decide(actor, Permission.ORDER_READ, row):
+        raise not_found("订单", "order", order_id)
+    return row
+
+
+def orders(actor: Actor) -> QuerySet[Order]:
+    return visible(actor, Permission.ORDER_READ, Order.objects.all()).order_by("-id")
+
+
+def agreements_of(order_id: str) -> list[str]:
+    """The agreements an order concluded, by line."""
+    return list(OrderLine.objects.filter(order=order_id).order_by("role").values_list("agreement", flat=True))
+
+
+def run_of(run_id: str) -> OrderRun | None:
+    """What a run's order reserved and how it was settled."""
+    return OrderRun.objects.filter(run=run_id).first()
+
+
+def ids_for_assigner(party: str) -> QuerySet[OrderLine]:
+    """Ids of the orders that concluded an agreement of this assigner, for rules."""
+    return OrderLine.objects.filter(agreement__in=agreements.assigned_by(party)).values("order")
+
+
+def assigners_of(order: Order) -> set[str]:
+    return set(agreements.assigners(agreements_of(order.pk)))

@@ -1,0 +1,145 @@
+"""What is stored, where it lies, what a table's columns are, and who watches a table being written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from pathlib import PurePosixPath
+from typing import Any, Protocol
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
+
+
+class Sensitivity(StrEnum):
+    """Why a column needs care, the strongest first. None on a column means that nothing was found."""
+
+    DIRECT_IDENTIFIER = "direct_identifier"
+    SENSITIVE = "sensitive"
+    PERSONAL = "personal"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a version's files lie: the owner comes first, so a tenant's files share one prefix."""
+
+    owner: str
+    asset: str
+    version: str
+
+    def __post_init__(self) -> None:
+        for part in (self.owner, self.asset, self.version):
+            if not _ID.fullmatch(part):
+                raise ValueError(f"{part!r} cannot name a folder")
+
+    @property
+    def folder(self) -> PurePosixPath:
+        """The version's folder, relative to the home."""
+        return PurePosixPath("lake", self.owner, self.asset, self.version)
+
+    def path_of(self, name: str) -> PurePosixPath:
+        """A file of this version, relative to the home. Raises ValueError for a name that could leave the folder."""
+        if not _FILE_NAME.fullmatch(name):
+            raise ValueError(f"{name!r} cannot name a stored file")
+        return self.folder / name
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """One stored file. `path` is relative to the home; `bytes` and `sha256` are of the bytes as they lie on disk.
+
+    `plain_sha256` stands only on a file that is kept encrypted and handed out decrypted.
+    """
+
+    name: str
+    path: str
+    bytes: int
+    sha256: str
+    rows: int | None = None
+    plain_sha256: str | None = None
+
+    @property
+    def delivered_sha256(self) -> str:
+        """The digest of what `read_file` and `copy_file` hand out; receipts name this one."""
+        return self.plain_sha256 or self.sha256
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> StoredFile:
+        return cls(**value)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column: name in NFC, DuckDB type, whether any row lacks a value, and a `Sensitivity` if one was found."""
+
+    name: str
+    type: str
+    nullable: bool
+    sensitivity: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Column:
+        return cls(**value)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A table as it was stored, with the digest of the file it came from and what the observers found."""
+
+    files: tuple[StoredFile, ...]
+    columns: tuple[Column, ...]
+    rows: int
+    source_sha256: str
+    source_bytes: int
+    observations: dict[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self) | {
+            "files": [file.to_json() for file in self.files],
+            "columns": [column.to_json() for column in self.columns],
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Stored:
+        files = tuple(StoredFile.from_json(file) for file in value["files"])
+        columns = tuple(Column.from_json(column) for column in value["columns"])
+        return cls(**{**value, "files": files, "columns": columns})
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What an observer found: JSON for the record, and the columns it found to need care."""
+
+    value: dict[str, Any]
+    sensitivity: Mapping[str, Sensitivity] = field(default_factory=dict)
+
+
+class Observer(Protocol):
+    """Sees one new table before it is published.
+
+    `aggregates` maps names to SQL aggregates over the table's columns; all observers' are computed in one scan.
+    `reads` names the columns whose values it wants to see, in batches, in the order of the rows.
+    """
+
+    aggregates: Mapping[str, str]
+    reads: frozenset[str]
+
+    def observe(self, batch: Any) -> None:
+        """One `pyarrow.RecordBatch`, holding at least the columns in `reads`."""
+        ...
+
+    def result(self, aggregates: Mapping[str, Any]) -> Observation:
+        """What was found; `aggregates` holds the values of those asked for."""
+        ...
+
+
+ObserverFactory = Callable[[tuple[Column, ...], str | None], Observer]
+"""Makes an observer for a table with these columns and this key."""

@@ -1,0 +1,155 @@
+"""Every read of the log. What tlog-tiles serves is public; receipts disclose values, so their callers ask first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from shudu.policy.events import Event
+from shudu.policy.models import Outbox
+from shudu.policy.types import Conflict, NotFound, Text, Unavailable, not_found
+
+from . import merkle, receipt
+from .models import Disclosure, Entry, HashTile, Log, TreeHead
+from .note import Note
+from .proof import Proof
+from .tiles import WIDTH, TilePath, encode_bundle, hashes_from
+
+
+def log() -> Log:
+    """The log that grows now."""
+    row = Log.objects.order_by("id").last()
+    if row is None:
+        raise Conflict(
+            "ledger.not_open",
+            Text("存证账本尚未开立。", "No ledger has been opened here."),
+            Text("请先运行“shudu init”。", "Run “shudu init” first."),
+        )
+    return row
+
+
+def verifier_key() -> str:
+    """The present log's verifier key, one line."""
+    return str(log().verifier_key)
+
+
+def verifier_keys() -> list[str]:
+    """The verifier keys of every log ever opened here, newest first."""
+    return [str(row.verifier_key) for row in Log.objects.order_by("-id")]
+
+
+def checkpoint() -> str:
+    """The present log's latest checkpoint, a signed note."""
+    return _head(log()).checkpoint
+
+
+def tile(level: int, index: int, width: int | None = None) -> bytes:
+    """A tile's hashes: all 256, or the first `width` (1 to 255) if the tree has them. NotFound for any other."""
+    row = HashTile.objects.filter(log=log(), level=level, index=index).first()
+    end = _width(width) * merkle.SIZE
+    if row is None or not 0 < end <= len(row.hashes):
+        raise _no_tile(level, index, width)
+    return bytes(row.hashes)[:end]
+
+
+def entry_bundle(index: int, width: int | None = None) -> bytes:
+    """The entries under a level-0 tile, or the first `width` of them, each behind its length. NotFound for others."""
+    start, end = index * WIDTH, index * WIDTH + _width(width)
+    rows = Entry.objects.filter(log=log(), index__gte=start, index__lt=end).order_by("index")
+    leaves = [bytes(leaf) for leaf in rows.values_list("leaf", flat=True)]
+    if not 0 < len(leaves) == end - start:
+        raise _no_tile(None, index, width)
+    return encode_bundle(leaves)
+
+
+def root_at(size: int) -> bytes:
+    """The root the present log had at `size`, from its tiles."""
+    return merkle.root(_size(size), _hashes(log()))
+
+
+def consistency(old: int, new: int) -> list[bytes]:
+    """The proof that the present log at `new` extends itself at `old` (RFC 9162 §2.1.4)."""
+    if old > new:
+        raise _no_size(old)
+    return merkle.consistency_proof(_size(old), _size(new), _hashes(log()))
+
+
+def inclusion(index: int, size: int) -> list[bytes]:
+    """The proof that entry `index` is in the present log at `size` (RFC 9162 §2.1.3)."""
+    if not 0 <= index < _size(size):
+        raise not_found("存证条目", "ledger entry", str(index))
+    return merkle.inclusion_proof(index, size, _hashes(log()))
+
+
+def entries(subject: str) -> list[Entry]:
+    """What the log holds of a subject, oldest first."""
+    return list(Entry.objects.filter(subject=subject).order_by("outbox"))
+
+
+def receipt_for(event: Event, subject: str, *, disclose: frozenset[str] | None = None) -> dict[str, Any]:
+    """The receipt of the latest such event, with every field that can still be opened or only those in `disclose`.
+
+    Write it with `receipt.encode`. NotFound when nothing happened, Conflict `ledger.not_yet` before it is sequenced.
+    """
+    entry = Entry.objects.select_related("log").filter(event=event, subject=subject).order_by("outbox").last()
+    if entry is None:
+        if Outbox.objects.filter(sequenced=False, event=event, subject=subject).exists():
+            raise Conflict(
+                "ledger.not_yet",
+                Text("这件事尚未记入存证账本。", "The ledger has not placed this yet."),
+                Text("请稍候再取，并确认后台进程在运行。", "Ask again shortly, and see that the worker runs."),
+            )
+        raise not_found("存证回执", "receipt", subject)
+    head = _head(entry.log)
+    path = merkle.inclusion_proof(entry.index, head.size, _hashes(entry.log))
+    proof = Proof(entry.index, tuple(path), Note.parse(head.checkpoint))
+    opened = Disclosure.objects.get(entry=entry).fields
+    shown = {name: one for name, one in opened.items() if disclose is None or name in disclose}
+    return receipt.build(bytes(entry.leaf), shown, str(proof))
+
+
+def _head(row: Log) -> TreeHead:
+    head = TreeHead.objects.filter(log=row).order_by("size").last()
+    if head is None:
+        raise not_found("检查点", "checkpoint", row.origin)
+    return head
+
+
+def _hashes(row: Log) -> merkle.Hashes:
+    def read(level: int, index: int) -> bytes:
+        stored = HashTile.objects.filter(log=row, level=level, index=index).first()
+        return bytes(stored.hashes) if stored else b""
+
+    def hashes(level: int, index: int) -> bytes:
+        try:
+            return known(level, index)
+        except LookupError:
+            raise Unavailable(
+                "ledger.tiles",
+                Text("存证账本的分片不完整。", "The ledger's tiles are incomplete."),
+                Text("请重建分片；条目本身不受影响。", "Rebuild the tiles; the entries themselves are not affected."),
+            ) from None
+
+    known = hashes_from(read)
+    return hashes
+
+
+def _size(size: int) -> int:
+    if not 0 <= size <= _head(log()).size:
+        raise _no_size(size)
+    return size
+
+
+def _width(width: int | None) -> int:
+    if width is None:
+        return WIDTH
+    return width if width < WIDTH else 0  # a full tile has one name only
+
+
+def _no_tile(level: int | None, index: int, width: int | None) -> NotFound:
+    return not_found(
+        "存证账本分片", "tile of the ledger", str(TilePath(level, index, WIDTH if width is None else width))
+    )
+
+
+def _no_size(size: int) -> NotFound:
+    return not_found("该规模的存证账本", "ledger of size", str(size))

@@ -1,0 +1,141 @@
+"""The single sequencer: gives waiting outbox rows their places in the log.
+
+Entries, disclosures, tiles, tree head and signed checkpoint commit in one transaction. Salts are drawn afresh on each
+try, so a try that failed would have had another root; its signature never left the process, because a checkpoint is
+read from committed rows only. That is how a size never has two roots.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from shudu.policy import clock, ids
+from shudu.policy.events import Event
+from shudu.policy.models import Outbox
+from shudu.policy.types import Text, Unavailable
+
+from .leaf import seal
+from .merkle import Frontier, leaf_hash
+from .models import Disclosure, Entry, HashTile, Log, TreeHead
+from .note import Checkpoint, sign
+from .signer import Ed25519Signer
+from .tiles import Tree, growing
+
+_LOCK = 0x5348_5544_554C_4F47  # "SHUDULOG": PostgreSQL's advisory lock of the log's only writer
+
+
+def only_writer() -> None:
+    """Wait until this transaction is the only one that writes to the log; SQLite's IMMEDIATE has seen to it already."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+
+
+def sequence(limit: int = 10_000) -> int:
+    """Give up to `limit` waiting outbox rows a place; returns how many. Rows wait while no log is open.
+
+    Any number of processes may call it. Must not run inside another transaction: one that rolled back afterwards would
+    take back a checkpoint that somebody may have read.
+    """
+    waiting = Outbox.objects.filter(sequenced=False).order_by("id")
+    if not waiting.exists():
+        return 0
+    with transaction.atomic(durable=True):
+        only_writer()
+        log = Log.objects.order_by("id").last()
+        if log is None:
+            return 0
+        tree = _tree(log)
+        rows = list(waiting[:limit])
+        if tree.frontier.size == 0:  # whatever was done before, a log begins with its own opening
+            opening = list(waiting.filter(event=Event.LOG_OPENED, subject=log.key_id))
+            rows = [*opening, *(row for row in rows if row not in opening)][:limit]
+        if rows:
+            _append(log, tree, rows)
+        return len(rows)
+
+
+def _tree(log: Log) -> Tree:
+    head = TreeHead.objects.filter(log=log).order_by("size").last()
+    if head is None:
+        return Tree(Frontier(), {})
+    stored = {}
+    for (level, index), _ in growing(head.size):
+        stored[level, index] = bytes(HashTile.objects.get(log=log, level=level, index=index).hashes)
+    return Tree(Frontier(head.size, bytes(head.frontier)), stored)
+
+
+def _append(log: Log, tree: Tree, rows: Iterable[Outbox]) -> None:
+    start, entries, disclosures = tree.frontier.size, [], []
+    for row in rows:
+        entry_id = ids.new("entry")
+        sealed = seal(
+            version=row.version,
+            event=row.event,
+            time=clock.stamp(row.time),
+            entry_id=entry_id,
+            values=row.fields,
+        )
+        node = leaf_hash(sealed.leaf)
+        entries.append(
+            Entry(
+                id=entry_id,
+                log=log,
+                index=tree.frontier.size,
+                outbox=row.id,
+                event=row.event,
+                subject=row.subject,
+                time=row.time,
+                leaf=sealed.leaf,
+                leaf_hash=node,
+            )
+        )
+        disclosures.append(Disclosure(entry_id=entry_id, fields=sealed.disclosures))
+        tree.append(node)
+    Entry.objects.bulk_create(entries)
+    Disclosure.objects.bulk_create(disclosures)
+    store_tiles(log, tree)
+    placed = Entry.objects.filter(log=log, index__gte=start).values("outbox")
+    Outbox.objects.filter(id__in=placed).update(sequenced=True)
+    size, root = tree.frontier.size, tree.frontier.root()
+    note = sign(str(Checkpoint(log.origin, size, root)), _signer(log))
+    TreeHead.objects.create(
+        log=log, size=size, root=root, frontier=tree.frontier.packed(), checkpoint=str(note), time=clock.now()
+    )
+
+
+def store_tiles(log: Log, tree: Tree) -> None:
+    """Write the tiles that have grown since the last time."""
+    changed = tree.take().items()
+    HashTile.objects.bulk_create(
+        [HashTile(log=log, level=level, index=index, hashes=hashes) for (level, index), hashes in changed],
+        update_conflicts=True,
+        unique_fields=["log", "level", "index"],
+        update_fields=["hashes"],
+    )
+
+
+def _signer(log: Log) -> Ed25519Signer:
+    file = settings.OPTIONS.keys / key_file(log.key_id)
+    try:
+        signer = Ed25519Signer.load(file)
+    except (OSError, ValueError):
+        signer = None
+    if signer is None or signer.verifier != log.verifier_key:
+        raise Unavailable(
+            "ledger.key",
+            Text("读不到存证账本的签名密钥。", "The ledger's signing key cannot be read."),
+            Text(
+                f"请把密钥文件“{file.name}”放回密钥目录；其间的操作不会丢失。",
+                f"Put the key file “{file.name}” back into the key folder; nothing done meanwhile is lost.",
+            ),
+        )
+    return signer
+
+
+def key_file(key_id: str) -> str:
+    """The name of a log's key file in the key folder."""
+    return f"ledger-{key_id}.key"

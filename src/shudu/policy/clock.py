@@ -1,0 +1,45 @@
+"""Time comes through one port, so a test can hold it still. UTC is stored; days are Shanghai's."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+
+
+class Clock(Protocol):
+    def now(self) -> datetime:
+        """The present moment, aware, in UTC."""
+        ...
+
+
+class SystemClock:
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+_clock: Clock = SystemClock()
+
+
+def now() -> datetime:
+    """The present moment, aware, in UTC."""
+    return _clock.now()
+
+
+def use(clock: Clock) -> Clock:
+    """Set the process's clock and return the one it replaces."""
+    global _clock
+    _clock, previous = clock, _clock
+    return previous
+
+
+def end_of_day(day: date) -> datetime:
+    """The last microsecond of `day` in Asia/Shanghai, as UTC: what "until" means."""
+    return datetime.combine(day, time.max, tzinfo=SHANGHAI).astimezone(UTC)
+
+
+def stamp(moment: datetime) -> str:
+    """RFC 3339 in UTC with microseconds, such as `2026-03-01T15:59:59.999999Z`."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -1,0 +1,90 @@
+"""Every event and the fields its ledger leaf commits to: the one list of what is recorded.
+
+Fields hold ids, digests, codes, counts and times — never personal data, never a value of anyone's table.
+`by` (the acting party) and `via` (the door) are added to each. A changed field list is a new version here,
+and `ledger` keeps reading the old ones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Event(StrEnum):
+    AGREEMENT_CONCLUDED = "agreement.concluded"
+    AGREEMENT_REVOKED = "agreement.revoked"
+    ASSET_PUBLISHED = "asset.published"
+    FUNDS_DEPOSITED = "funds.deposited"
+    LEVEL_REVIEWED = "asset.level_reviewed"
+    LOG_OPENED = "log.opened"
+    MEMBER_ADDED = "member.added"
+    OFFER_ACCEPTED = "offer.accepted"
+    OFFER_DRAFTED = "offer.drafted"
+    OFFER_WITHDRAWN = "offer.withdrawn"
+    ORDER_PLACED = "order.placed"
+    ORDER_RELEASED = "order.released"
+    ORDER_SETTLED = "order.settled"
+    PARTY_CREATED = "party.created"
+    RUN_CLOSED = "run.closed"
+    RUN_FAILED = "run.failed"
+    RUN_STARTED = "run.started"
+    TOKEN_ISSUED = "token.issued"
+    TOKEN_REVOKED = "token.revoked"
+    VERSION_ERASED = "version.erased"
+    VERSION_WITHDRAWN = "version.withdrawn"
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """What an event's ledger leaf holds: a version and the names of its committed fields."""
+
+    version: int
+    fields: tuple[str, ...]
+
+
+ACTOR_FIELDS = ("by", "via")
+
+LEAVES: dict[Event, Leaf] = {
+    Event.AGREEMENT_CONCLUDED: Leaf(
+        1, ("agreement", "offer", "line", "assigner", "assignee", "asset", "version", "terms_sha256", "until", "runs")
+    ),
+    Event.AGREEMENT_REVOKED: Leaf(1, ("agreement", "reason")),
+    Event.ASSET_PUBLISHED: Leaf(
+        1, ("asset", "owner", "kind", "level", "code", "version", "files", "source_sha256", "schema_sha256", "rows")
+    ),
+    Event.FUNDS_DEPOSITED: Leaf(1, ("party", "unit", "amount")),
+    Event.LEVEL_REVIEWED: Leaf(1, ("asset", "level", "opinion_sha256")),
+    Event.LOG_OPENED: Leaf(1, ("base_iri", "origin", "software", "pins")),
+    Event.MEMBER_ADDED: Leaf(1, ("membership", "party", "role")),
+    Event.OFFER_ACCEPTED: Leaf(1, ("offer", "party", "lines", "live")),
+    Event.OFFER_DRAFTED: Leaf(1, ("offer", "lines", "terms_sha256", "price_fen", "split")),
+    Event.OFFER_WITHDRAWN: Leaf(1, ("offer", "party")),
+    Event.ORDER_PLACED: Leaf(1, ("order", "offer", "buyer", "purpose", "agreements", "price_fen")),
+    Event.ORDER_RELEASED: Leaf(1, ("order", "run", "amount_fen")),
+    Event.ORDER_SETTLED: Leaf(1, ("order", "run", "amount_fen", "split_fen")),
+    Event.PARTY_CREATED: Leaf(1, ("party", "kind", "code", "roles")),
+    Event.RUN_CLOSED: Leaf(
+        1,
+        (
+            "run",
+            "kind",
+            "party",
+            "order",
+            "purpose",
+            "inputs",  # [{"version", "agreement", "files": [sha256 …]}]
+            "outputs",  # [{"version", "files": {name: sha256}}]
+            "checks_sha256",
+            "sandbox",
+            "meters",
+            "started",
+            "closed",
+        ),
+    ),
+    Event.RUN_FAILED: Leaf(1, ("run", "kind", "party", "order", "code")),
+    Event.RUN_STARTED: Leaf(1, ("run", "kind", "party", "order", "purpose", "inputs")),
+    Event.TOKEN_ISSUED: Leaf(1, ("token", "party", "scopes", "expires")),
+    Event.TOKEN_REVOKED: Leaf(1, ("token", "party")),
+    Event.VERSION_ERASED: Leaf(1, ("asset", "version", "files")),
+    Event.VERSION_WITHDRAWN: Leaf(1, ("asset", "version", "basis")),
+}

@@ -1,0 +1,58 @@
+"""Typed ids: a prefix that says what it names, and a UUIDv7 that sorts by time (TypeID 0.3).
+
+The prefixes stand in one table so that no two rooms use the same.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+
+PREFIXES = {
+    "account": "acc",
+    "agreement": "agr",
+    "asset": "ast",
+    "binding": "bnd",
+    "case": "cas",
+    "entry": "ent",
+    "line": "lin",
+    "membership": "mem",
+    "offer": "ofr",
+    "order": "ord",
+    "party": "pty",
+    "person": "per",
+    "reservation": "rsv",
+    "right": "rgt",
+    "run": "run",
+    "token": "tok",
+    "transfer": "tfr",
+    "version": "ver",
+}
+
+# Crockford's base 32 in lower case, as TypeID asks.
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+
+
+def uuid7() -> uuid.UUID:
+    """A UUID version 7 (RFC 9562 §5.7): 48 bits of milliseconds, 74 random bits."""
+    milliseconds = time.time_ns() // 1_000_000
+    value = milliseconds << 80 | int.from_bytes(os.urandom(10))
+    value = value & ~(0xF << 76) | 0x7 << 76
+    value = value & ~(0x3 << 62) | 0x2 << 62
+    return uuid.UUID(int=value)
+
+
+def new(noun: str) -> str:
+    """A fresh id for `noun`, such as `run_01kaj…` (30 characters)."""
+    number = uuid7().int
+    digits = "".join(_ALPHABET[number >> shift & 31] for shift in range(125, -5, -5))
+    return f"{PREFIXES[noun]}_{digits}"
+
+
+def noun_of(text: str) -> str | None:
+    """Which noun an id names, or None when it is not an id of ours."""
+    prefix, _, digits = text.partition("_")
+    if len(digits) != 26 or any(digit not in _ALPHABET for digit in digits):
+        return None
+    return next((noun for noun, known in PREFIXES.items() if known == prefix), None)

@@ -1,0 +1,30 @@
+"""Every permission, in alphabetical order. A permission names a thing one may do, never a role."""
+
+from enum import StrEnum
+
+
+class Permission(StrEnum):
+    AGREEMENT_READ = "agreement.read"
+    AGREEMENT_REVOKE = "agreement.revoke"
+    ASSET_ERASE = "asset.erase"
+    ASSET_PUBLISH = "asset.publish"
+    ASSET_READ = "asset.read"
+    ASSET_REVIEW = "asset.review"
+    FUNDS_DEPOSIT = "funds.deposit"
+    LEDGER_INITIALISE = "ledger.initialise"
+    MODEL_PUBLISH = "model.publish"
+    OFFER_ACCEPT = "offer.accept"
+    OFFER_DRAFT = "offer.draft"
+    OFFER_READ = "offer.read"
+    OFFER_WITHDRAW = "offer.withdraw"
+    ORDER_PLACE = "order.place"
+    ORDER_READ = "order.read"
+    ORDER_RUN = "order.run"
+    ORDER_SETTLE = "order.settle"
+    PARTY_CREATE = "party.create"
+    PARTY_MANAGE = "party.manage"
+    PARTY_READ = "party.read"
+    RESULT_DOWNLOAD = "result.download"
+    RUN_CARRY = "run.carry"
+    RUN_READ = "run.read"
+    RUN_START = "run.start"

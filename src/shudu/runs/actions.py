@@ -1,0 +1,178 @@
+"""Every write of a run: start, close, fail, deliver."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import rfc8785
+
+from shudu.agreements import queries as agreements
+from shudu.catalog import actions as catalog_actions
+from shudu.catalog import queries as catalog
+from shudu.catalog.types import Result
+from shudu.policy import clock
+from shudu.policy.actions import action, part_of_action, record, record_nothing, require
+from shudu.policy.events import Event
+from shudu.policy.permissions import Permission
+from shudu.policy.rules import refuse_unless
+from shudu.policy.types import Actor, Conflict, ShuduError, Text
+
+from .models import Run, RunInput, RunOutput
+from .queries import inputs_of, run_row
+from .types import Input, Outcome, StartRun, kind_of
+
+
+@action(Permission.RUN_START, Event.RUN_STARTED)
+def start(actor: Actor, request: StartRun) -> Run:
+    """Queue a run. The caller has checked its inputs against their agreements and reserved what it costs."""
+    kind = kind_of(request.kind)
+    run = Run(
+        kind=request.kind,
+        party=request.party,
+        order=request.order,
+        purpose=request.purpose,
+        params=dict(request.params),
+        step=kind.steps[0].name,
+    )
+    require(actor, Permission.RUN_START, run)
+    run.save(force_insert=True)
+    for item in request.inputs:
+        RunInput.objects.create(run=run, role=item.role, version=item.version, agreement=item.agreement)
+    record(
+        run.id,
+        {
+            "run": run.id,
+            "kind": run.kind,
+            "party": run.party,
+            "order": run.order,
+            "purpose": run.purpose,
+            "inputs": _recorded(request.inputs),
+        },
+    )
+    return run
+
+
+@action(Permission.RUN_CARRY, Event.RUN_CLOSED)
+def close(actor: Actor, run_id: str, lease_holder: str, outcome: Outcome) -> Run:
+    """Close a run with its result: product version, checks, meters and the receipt's entry in one transaction.
+
+    Raises `Conflict` when the lease has passed to another worker meanwhile.
+    """
+    run = run_row(run_id)
+    require(actor, Permission.RUN_CARRY, run)
+    if run.state == Run.State.CLOSED:
+        record_nothing()
+        return run
+    _hold(run, lease_holder)
+    result = outcome.result
+    asset = catalog_actions.add_result(result)
+    RunOutput.objects.create(run=run, asset=asset.id, version=result.version)
+    run.state, run.step, run.closed = Run.State.CLOSED, "", clock.now()
+    run.checks, run.meters = outcome.checks, outcome.meters
+    run.save()
+    record(run.id, _closing(run, [_output(result)], outcome.sandbox))
+    return run
+
+
+@action(Permission.RUN_CARRY, Event.RUN_FAILED)
+def fail(actor: Actor, run_id: str, lease_holder: str, error: ShuduError) -> Run:
+    """End a run without a result. What it reserved is released by whoever reserved it, on the event."""
+    run = run_row(run_id)
+    require(actor, Permission.RUN_CARRY, run)
+    if run.state != Run.State.QUEUED:
+        record_nothing()
+        return run
+    _hold(run, lease_holder)
+    run.state, run.step, run.closed = Run.State.FAILED, "", clock.now()
+    run.error = {"code": error.code, "message": {"zh": error.message.zh, "en": error.message.en}}
+    if error.remedy:
+        run.error["remedy"] = {"zh": error.remedy.zh, "en": error.remedy.en}
+    run.save()
+    record(
+        run.id, {"run": run.id, "kind": run.kind, "party": run.party, "order": run.order, "code": error.code}
+    )
+    return run
+
+
+@action(Permission.RESULT_DOWNLOAD, Event.RUN_CLOSED)
+def deliver(actor: Actor, asset_id: str, file_name: str) -> Run:
+    """Record a delivery of one file of a result, before its bytes are handed over: no delivery goes unrecorded.
+
+    The result is the party's own; the onward terms it carries from its inputs must still permit a download.
+    """
+    asset = catalog.asset(actor, asset_id)
+    require(actor, Permission.RESULT_DOWNLOAD, asset)
+    version = catalog.latest(asset.id)
+    if version is None:
+        raise Conflict(
+            "result.withdrawn",
+            Text("该交付结果已被撤回或删除。", "This result was withdrawn or erased."),
+            Text("请查看所依据协议的撤销记录。", "See the revocation of the agreement it came from."),
+            {"asset": asset.id},
+        )
+    refuse_unless(agreements.onward_permits(asset.terms, action="download"))
+    file = next((file for file in catalog.files(version) if file.name == file_name), None)
+    if file is None:
+        raise Conflict(
+            "result.format",
+            Text(f"交付结果没有 {file_name}。", f"The result has no {file_name}."),
+            Text("可用 .csv 或 .parquet。", "Use .csv or .parquet."),
+        )
+    now = clock.now()
+    purpose = Run.objects.filter(pk=asset.run).values_list("purpose", flat=True).first() or ""
+    run = Run.objects.create(
+        kind="delivery",
+        party=actor.party,
+        purpose=purpose,
+        state=Run.State.CLOSED,
+        closed=now,
+        created=now,
+        params={"file": file.name},
+        meters={"bytes": file.bytes},
+    )
+    RunInput.objects.create(run=run, role="result", version=version.id, agreement="")
+    RunOutput.objects.create(run=run, asset=asset.id, version=version.id)
+    record(run.id, _closing(run, [{"version": version.id, "files": {file.name: file.sha256}}], {}))
+    return run
+
+
+def _hold(run: Run, lease_holder: str) -> None:
+    """Nobody but the holder of a live lease may end a run: a worker that lost it must let go."""
+    if run.lease_holder != lease_holder or run.lease_until is None or run.lease_until < clock.now():
+        raise Conflict(
+            "run.lease_lost",
+            Text("该任务已由另一个工作进程接管。", "Another worker has taken this run over."),
+            None,
+            {"run": run.id},
+        )
+
+
+@part_of_action
+def _closing(run: Run, outputs: list[dict[str, Any]], sandbox: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "run": run.id,
+        "kind": run.kind,
+        "party": run.party,
+        "order": run.order,
+        "purpose": run.purpose,
+        "inputs": _recorded(inputs_of(run)),
+        "outputs": outputs,
+        "checks_sha256": hashlib.sha256(rfc8785.dumps(run.checks)).hexdigest(),
+        "sandbox": sandbox,
+        "meters": run.meters,
+        "started": clock.stamp(run.created),
+        "closed": clock.stamp(run.closed or clock.now()),
+    }
+
+
+def _recorded(inputs: tuple[Input, ...]) -> list[dict[str, Any]]:
+    recorded = []
+    for item in inputs:
+        files = [file.sha256 for file in catalog.files(catalog.version_row(item.version))]
+        recorded.append({"version": item.version, "agreement": item.agreement, "files": files})
+    return recorded
+
+
+def _output(result: Result) -> dict[str, Any]:
+    return {"version": result.version, "files": {str(file["name"]): file["sha256"] for file in result.files}}

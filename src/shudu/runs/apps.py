@@ -1,0 +1,12 @@
+from django.apps import AppConfig
+
+
+class RunsConfig(AppConfig):
+    name = "shudu.runs"
+    label = "runs"
+
+    def ready(self) -> None:
+        from . import handlers, rules
+
+        assert handlers
+        rules.register()

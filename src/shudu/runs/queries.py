@@ -1,0 +1,89 @@
+"""Every read of runs."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+
+from shudu.agreements import queries as agreements
+from shudu.catalog import queries as catalog
+from shudu.lake.types import Place, StoredFile
+from shudu.policy.permissions import Permission
+from shudu.policy.rules import decide, visible
+from shudu.policy.types import Actor, not_found
+
+from .models import Run, RunInput, RunOutput
+from .types import Input
+
+__all__ = [
+    "Run",
+    "assigners_of",
+    "delivered",
+    "ids_for_assigner",
+    "inputs_of",
+    "made_from",
+    "made_under",
+    "output_of",
+    "run",
+    "run_row",
+    "runs",
+]
+
+def run_row(run_id: str) -> Run:
+    """The row, for actions that decide for themselves who may."""
+    row = Run.objects.filter(pk=run_id).first()
+    if row is None:
+        raise not_found("任务", "run", run_id)
+    return row
+
+
+def run(actor: Actor, run_id: str) -> Run:
+    """A run the actor may see: its own, or one that used something of its own."""
+    row = Run.objects.filter(pk=run_id).first()
+    if row is None or not decide(actor, Permission.RUN_READ, row):
+        raise not_found("任务", "run", run_id)
+    return row
+
+
+def runs(actor: Actor) -> QuerySet[Run]:
+    return visible(actor, Permission.RUN_READ, Run.objects.all()).order_by("-id")
+
+
+def inputs_of(run: Run) -> tuple[Input, ...]:
+    rows = RunInput.objects.filter(run=run).order_by("role")
+    return tuple(Input(row.role, row.version, row.agreement) for row in rows)
+
+
+def output_of(run_id: str) -> RunOutput | None:
+    """What a run made: its result asset and version."""
+    return RunOutput.objects.filter(run=run_id).first()
+
+
+def delivered(run: Run) -> tuple[StoredFile, Place]:
+    """The stored file a delivery hands over, and where it lies."""
+    output = RunOutput.objects.get(run=run)
+    version = catalog.version_row(output.version)
+    file = next(file for file in catalog.files(version) if file.name == run.params["file"])
+    return file, catalog.place(version)
+
+
+def made_from(version_id: str) -> tuple[Input, ...]:
+    """Lineage upwards: the inputs of the run that made a version (empty for what was published)."""
+    output = RunOutput.objects.filter(version=version_id).exclude(run__kind="delivery").select_related("run").first()
+    return inputs_of(output.run) if output else ()
+
+
+def made_under(agreement_id: str) -> list[str]:
+    """Lineage downwards: the versions that runs under an agreement made."""
+    runs_under = RunInput.objects.filter(agreement=agreement_id).values("run")
+    made = RunOutput.objects.filter(run__in=runs_under).exclude(run__kind="delivery")
+    return list(made.order_by("version").values_list("version", flat=True))
+
+
+def ids_for_assigner(party: str) -> QuerySet[RunInput]:
+    """Ids of the runs that used something under an agreement of this assigner, for rules."""
+    return RunInput.objects.filter(agreement__in=agreements.assigned_by(party)).values("run")
+
+
+def assigners_of(run: Run) -> set[str]:
+    """The parties whose agreements a run used, for rules."""
+    return set(agreements.assigners(item.agreement for item in inputs_of(run) if item.agreement))

@@ -1,0 +1,96 @@
+"""Kinds of run and their steps, and what starting, carrying and closing a run take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from shudu.catalog.types import Result
+from shudu.policy.types import Invalid, Text
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A pair every use consists of: which version, under which agreement. `role` is its part in the run."""
+
+    role: str
+    version: str
+    agreement: str
+
+
+@dataclass(frozen=True, slots=True)
+class StartRun:
+    """What a run is: its kind, its party, why, and its inputs. `params` are the kind's own."""
+
+    kind: str
+    party: str
+    purpose: str
+    inputs: tuple[Input, ...]
+    order: str = ""
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A run as its step sees it. `done` holds what earlier steps returned; `renew` keeps the lease alive."""
+
+    run: str
+    kind: str
+    party: str
+    purpose: str
+    inputs: tuple[Input, ...]
+    params: Mapping[str, Any]
+    done: Mapping[str, Any]
+    attempt: int
+
+    def input(self, role: str) -> Input:
+        return next(item for item in self.inputs if item.role == role)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the last step hands over to be closed in one transaction."""
+
+    result: Result
+    checks: list[dict[str, Any]]
+    sandbox: dict[str, Any]
+    meters: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One idempotent step: it may be killed anywhere and done again.
+
+    `do(work)` returns what later steps need, as JSON; the last step of a kind returns an `Outcome`.
+    """
+
+    name: str
+    do: Callable[[Work], Mapping[str, Any] | Outcome]
+
+
+@dataclass(frozen=True, slots=True)
+class RunKind:
+    name: str
+    steps: tuple[Step, ...]
+
+    def step(self, name: str) -> Step:
+        return next(step for step in self.steps if step.name == name)
+
+    def after(self, name: str) -> str | None:
+        names = [step.name for step in self.steps]
+        position = names.index(name) + 1
+        return names[position] if position < len(names) else None
+
+
+_kinds: dict[str, RunKind] = {}
+
+
+def register_kind(kind: RunKind) -> None:
+    _kinds[kind.name] = kind
+
+
+def kind_of(name: str) -> RunKind:
+    if name not in _kinds:
+        raise Invalid("run.kind", Text(f"没有“{name}”这类任务。", f"There is no kind of run “{name}”."))
+    return _kinds[name]

@@ -1,0 +1,197 @@
+"""The one worker loop: it drives runs, delivers events and sequences the ledger. Nothing else schedules anything.
+
+A worker claims a run by a conditional update that sets a lease; the step runs outside any transaction; its result and the
+next step are written only while the lease still holds. A killed worker leaves a lease that ends, and the step is done again.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, models, transaction
+
+from shudu.identity import queries as identity
+from shudu.ledger import sequencer
+from shudu.policy import clock, outbox
+from shudu.policy.types import Conflict, ShuduError, Text
+
+from . import actions
+from .models import Run
+from .queries import inputs_of
+from .types import Outcome, Work, kind_of
+
+log = logging.getLogger("shudu.worker")
+MAX_ATTEMPTS = 5
+
+
+class Worker:
+    """One claimant of runs; its name tells its leases from those of others."""
+
+    def __init__(self) -> None:
+        self.name = f"{socket.gethostname()[:20]}:{os.getpid()}:{os.urandom(4).hex()}"
+        self.lease = timedelta(seconds=settings.OPTIONS.lease_seconds)
+
+    def tick(self, only: str | None = None) -> bool:
+        """Carry one free run (`only` that one) and spread the news; returns whether there was anything to do."""
+        run = self._claim(only)
+        if run is not None:
+            self._carry(run)
+        return spread_news() or run is not None
+
+    def loop(self, stopped: threading.Event, pause: float = 0.2) -> None:
+        """Work until told to stop; an error is logged and never ends the loop."""
+        while not stopped.is_set():
+            try:
+                busy = self.tick()
+            except Exception:
+                log.exception("the worker met an error and goes on")
+                connection.close()
+                busy = False
+            if not busy:
+                stopped.wait(pause)
+
+    def _claim(self, only: str | None) -> Run | None:
+        now = clock.now()
+        free = Run.objects.filter(state=Run.State.QUEUED).filter(
+            models.Q(lease_until=None) | models.Q(lease_until__lt=now)
+        )
+        if only:
+            free = free.filter(pk=only)
+        for run_id in list(free.order_by("id").values_list("id", flat=True)[:5]):
+            with transaction.atomic():
+                taken = free.filter(pk=run_id).update(
+                    lease_until=now + self.lease, lease_holder=self.name, attempt=models.F("attempt") + 1
+                )
+            if taken:
+                return Run.objects.get(pk=run_id)
+        return None
+
+    def _carry(self, run: Run) -> None:
+        """Do the run's steps one after another while the lease holds."""
+        kind = kind_of(run.kind)
+        while True:
+            step = kind.step(run.step)
+            try:
+                if run.attempt > MAX_ATTEMPTS:
+                    raise _gave_up(run.id)
+                with self._renewing(run.id):
+                    outcome = step.do(_work(run))
+                if isinstance(outcome, Outcome):
+                    actions.close(identity.system(), run.id, self.name, outcome)
+                    return
+                if not self._advance(run, kind.after(step.name) or "", step.name, dict(outcome)):
+                    return
+            except Conflict as error:
+                if error.code == "run.lease_lost":
+                    return
+                self._fail(run, error)
+                return
+            except ShuduError as error:
+                self._fail(run, error)
+                return
+            except Exception as error:
+                # Unforeseen: the row keeps its step and another attempt follows when the lease is given back.
+                log.error("run %s, step %s, attempt %d: %s", run.id, step.name, run.attempt, type(error).__name__)
+                log.debug("its traceback", exc_info=True)
+                self._give_back(run)
+                return
+
+    def _advance(self, run: Run, following: str, finished: str, result: dict[str, Any]) -> bool:
+        done = {**run.done, finished: result}
+        with transaction.atomic():
+            moved = Run.objects.filter(
+                pk=run.pk, state=Run.State.QUEUED, step=finished, lease_holder=self.name, lease_until__gt=clock.now()
+            ).update(step=following, done=done, attempt=1, lease_until=clock.now() + self.lease)
+        run.refresh_from_db()
+        return bool(moved)
+
+    def _fail(self, run: Run, error: ShuduError) -> None:
+        try:
+            actions.fail(identity.system(), run.id, self.name, error)
+        except Conflict:
+            log.warning("run %s: the lease was lost before its failure was recorded", run.id)
+
+    def _give_back(self, run: Run) -> None:
+        with transaction.atomic():
+            Run.objects.filter(pk=run.pk, lease_holder=self.name).update(lease_until=clock.now() + timedelta(seconds=1))
+
+    @contextmanager
+    def _renewing(self, run_id: str) -> Iterator[None]:
+        """Keep the lease alive from a thread while a long step works; it dies with the process, as it should."""
+        finished = threading.Event()
+
+        def renew() -> None:
+            try:
+                while not finished.wait(self.lease.total_seconds() / 3):
+                    with transaction.atomic():
+                        Run.objects.filter(pk=run_id, lease_holder=self.name, lease_until__gt=clock.now()).update(
+                            lease_until=clock.now() + self.lease
+                        )
+            finally:
+                connection.close()
+
+        thread = threading.Thread(target=renew, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            finished.set()
+            thread.join()
+
+
+def spread_news() -> bool:
+    """Deliver waiting events and give waiting entries their place in the ledger."""
+    delivered = outbox.dispatch()
+    return bool(sequencer.sequence() or delivered)
+
+
+def settle(run_id: str, timeout: float = 3600.0) -> None:
+    """Work in this process until a run has ended and everything it led to is done and sequenced.
+
+    Safe beside a live worker: whoever holds the lease works, the other waits.
+    """
+    worker = Worker()
+    until = time.monotonic() + timeout
+    while time.monotonic() < until:
+        busy = worker.tick(run_id)
+        if not busy and not Run.objects.filter(pk=run_id, state=Run.State.QUEUED).exists():
+            return
+        if not busy:
+            time.sleep(0.1)
+    raise Conflict(
+        "run.waiting",
+        Text("任务仍在进行。", "The run is still going on."),
+        Text("稍后再查看其状态。", "Look at its state again later."),
+        {"run": run_id},
+    )
+
+
+def _work(run: Run) -> Work:
+    return Work(
+        run=run.id,
+        kind=run.kind,
+        party=run.party,
+        purpose=run.purpose,
+        inputs=inputs_of(run),
+        params=run.params,
+        done=run.done,
+        attempt=run.attempt,
+    )
+
+
+def _gave_up(run_id: str) -> ShuduError:
+    return ShuduError(
+        "run.internal",
+        Text("任务多次意外中断，已停止重试。", "The run stopped unexpectedly several times and was given up."),
+        Text("未扣款。请联系运营机构查看日志。", "Nothing was charged. Ask the operating company to look at its log."),
+        {"run": run_id},
+    )
