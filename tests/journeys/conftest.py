@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from journeys_console import Console  # placed on the path below
+from journeys.console import Console
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from .console import BUYER, EXAMPLE, MODELLER, PROVIDER, Console
-from .independent import audit_home
+from journeys.console import BUYER, EXAMPLE, MODELLER, PROVIDER, Console
+from journeys.outsider import audit_home
 
 PRICE = 120_001  # fen
 

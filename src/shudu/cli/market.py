@@ -196,6 +196,30 @@ def place(
         )
 
 
+@orders.command("show")
+def show_order(
+    order: Annotated[str, typer.Argument(help="Order id.")], home: Home = None, as_: As = None, json: Json = False
+) -> None:
+    """An order: where it stands, its agreements, its runs."""
+    with session(home, as_, json) as current:
+        from shudu.exchange import queries
+
+        row = queries.order(current.actor(), order)
+        current.show(
+            {
+                "id": row.id,
+                "state": queries.state(row.id),
+                "offer": row.offer,
+                "buyer": row.buyer,
+                "purpose": row.purpose,
+                "price_fen": row.price_fen,
+                "agreements": queries.agreements_of(row.id),
+                "runs": [{"run": one.run, "state": str(one.state)} for one in queries.runs_of(row.id)],
+            },
+            Text("订单。", "The order."),
+        )
+
+
 @agreements.command("show")
 def show_agreement(
     agreement: Annotated[str, typer.Argument(help="Agreement id.")],

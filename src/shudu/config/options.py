@@ -36,6 +36,8 @@ def load(home: str | Path | None = None) -> Options:
             told[field.name] = value
     # Keys lie beside the home, not in it: a copy of the home alone opens nothing that is encrypted.
     keys = Path(told.pop("keys", "") or f"{place}.keys").expanduser().absolute()
+    if keys.is_relative_to(place):
+        raise SystemExit(f"密钥不能放在数据目录里 / keys must not lie in the home: {keys}")
     told.pop("home", None)
     kinds = {field.name: field.type for field in fields(Options)}
     return Options(home=place, keys=keys, **{name: _convert(name, value, kinds[name]) for name, value in told.items()})

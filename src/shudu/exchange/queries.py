@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db.models import QuerySet
 
 from shudu.agreements import queries as agreements
+from shudu.cases import queries as cases
 from shudu.policy.permissions import Permission
 from shudu.policy.rules import decide, visible
 from shudu.policy.types import Actor, not_found
@@ -35,6 +36,16 @@ def orders(actor: Actor) -> QuerySet[Order]:
 def agreements_of(order_id: str) -> list[str]:
     """The agreements an order concluded, by line."""
     return list(OrderLine.objects.filter(order=order_id).order_by("role").values_list("agreement", flat=True))
+
+
+def state(order_id: str) -> str:
+    """Where an order stands: its case's state."""
+    return cases.state(order_id)
+
+
+def runs_of(order_id: str) -> list[OrderRun]:
+    """Every run an order has paid for or reserved, oldest first."""
+    return list(OrderRun.objects.filter(order=order_id).order_by("id"))
 
 
 def run_of(run_id: str) -> OrderRun | None:

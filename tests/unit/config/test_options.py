@@ -31,9 +31,9 @@ def test_the_file_is_read_and_the_environment_comes_first(tmp_path: Path, monkey
     options = load(tmp_path)
     assert (options.port, options.lease_seconds, options.language) == (8100, 2.5, "zh")
     monkeypatch.setenv("SHUDU_PORT", "8200")
-    monkeypatch.setenv("SHUDU_KEYS", str(tmp_path / "elsewhere"))
+    monkeypatch.setenv("SHUDU_KEYS", str(tmp_path.parent / "elsewhere"))
     options = load(tmp_path)
-    assert (options.port, options.lease_seconds, options.keys) == (8200, 2.5, tmp_path / "elsewhere")
+    assert (options.port, options.lease_seconds, options.keys) == (8200, 2.5, tmp_path.parent / "elsewhere")
 
 
 def test_the_home_comes_from_the_environment_or_the_users_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,6 +42,12 @@ def test_the_home_comes_from_the_environment_or_the_users_own(tmp_path: Path, mo
     monkeypatch.delenv("SHUDU_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert load().home == tmp_path / ".shudu"
+
+
+def test_keys_inside_the_home_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHUDU_KEYS", str(tmp_path / "keys"))
+    with pytest.raises(SystemExit, match="must not lie in the home"):
+        load(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -62,9 +68,9 @@ def test_a_wrong_file_is_refused_in_words(tmp_path: Path, text: str, said: str) 
 
 def test_each_option_is_documented_with_its_default() -> None:
     page = (ROOT / "docs" / "operations.md").read_text("utf-8")
-    rows = dict(re.findall(r"^\| `(\w+)` \| `?([^|`]*)`? \|", page, re.MULTILINE))
+    rows = dict(re.findall(r"^\| `(\w+)` \| (`[^|`]*`|empty) \| .+ \|$", page, re.MULTILINE))
     for field in fields(Options):
         assert field.name in rows, f"docs/operations.md says nothing of {field.name}"
-        if field.default is not MISSING and field.default != "":
-            assert rows[field.name].replace(",", "") == str(field.default), field.name
+        if field.default is not MISSING:
+            assert rows[field.name] == (f"`{field.default}`" if field.default != "" else "empty"), field.name
     assert set(rows) == {field.name for field in fields(Options)}, "docs/operations.md names an option there is not"

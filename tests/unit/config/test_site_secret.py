@@ -30,7 +30,9 @@ def test_one_that_others_can_read_is_refused(tmp_path: Path) -> None:
 
 
 def test_processes_that_start_together_agree(tmp_path: Path) -> None:
-    script = "import sys, pathlib; from shudu.config.site_secret import secret_key; print(secret_key(pathlib.Path(sys.argv[1])))"
+    script = (
+        "import pathlib, sys; from shudu.config import site_secret as s; print(s.secret_key(pathlib.Path(sys.argv[1])))"
+    )
     command = [sys.executable, "-c", script, str(tmp_path / "keys")]
     racing = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(8)]
     assert len({process.communicate(timeout=30)[0] for process in racing}) == 1
