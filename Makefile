@@ -13,7 +13,7 @@ setup: ## prepare the environment (again only when a lock has changed)
 	@scripts/environment run
 
 run: setup ## load the demonstration, start web and worker, print the address and the sign-ins
-	@.venv/bin/shudu --home .home up --demo $(ARGS)
+	@.venv/bin/shudu up --demo --home .home $(ARGS)
 
 tools:
 	@scripts/environment all

@@ -5,8 +5,18 @@ from __future__ import annotations
 from django.db.models import F, Sum
 from django.db.models.functions import Coalesce
 
+from shudu.identity import queries as identity
+from shudu.policy.permissions import Permission
+from shudu.policy.rules import decide, refuse_unless
+from shudu.policy.types import Actor
+
 from .models import Account, Posting
 from .types import Balance, Kind, Line
+
+
+def require_readable(actor: Actor, party_id: str) -> None:
+    """Raise `Refused` unless the actor manages the party: its funds are its own and the operator's to see."""
+    refuse_unless(decide(actor, Permission.PARTY_MANAGE, identity.party(party_id)))
 
 
 def balance(holder: str, unit: str) -> Balance:

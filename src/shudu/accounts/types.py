@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
+
+from shudu.policy import clock
 
 CAP = 10**15  # 分: ten trillion yuan; far from 2^63, so that no sum of balances can overflow
 
@@ -56,3 +59,7 @@ class Line:
     available: int
     reserved: int
     balance: int
+
+    def to_json(self) -> dict[str, Any]:
+        """The line as a door prints it; amounts in the smallest unit, the time in RFC 3339."""
+        return {**asdict(self), "time": clock.stamp(self.time)}

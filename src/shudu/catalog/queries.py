@@ -9,10 +9,9 @@ from shudu.policy.permissions import Permission
 from shudu.policy.rules import decide, visible
 from shudu.policy.types import Actor, Conflict, Decision, Text, not_found
 
-from .models import Asset, Binding, Right, Version
+from .models import Asset as Asset
+from .models import Right, Version
 from .types import LanguageMap, Offered
-
-__all__ = ["Binding", "asset", "asset_row", "assets", "may_offer", "offered", "rights", "version_row"]
 
 
 def asset_row(asset_id: str) -> Asset:
@@ -69,7 +68,9 @@ def shape(asset_id: str, version_id: str | None = None) -> Offered:
         raise Conflict(
             "asset.awaiting_review",
             Text("重要数据（L5）须先有审核记录才能使用。", "Important data (L5) needs a recorded review before use."),
-            Text("请主管部门或运营机构完成级别审核。", "Ask the authority or the operating company to review its level."),
+            Text(
+                "请主管部门或运营机构完成级别审核。", "Ask the authority or the operating company to review its level."
+            ),
             {"asset": asset_id},
         )
     spec = version.binding.spec
@@ -96,6 +97,12 @@ def files(version: Version) -> tuple[StoredFile, ...]:
     return tuple(StoredFile.from_json(file) for file in version.files)
 
 
+def stored_paths() -> set[str]:
+    """The paths of all files a version vouches for; any other file of the lake is an orphan."""
+    rows = Version.objects.exclude(state=Version.State.ERASED).values_list("files", flat=True)
+    return {file["path"] for files in rows.iterator() for file in files}
+
+
 def place(version: Version) -> Place:
     """Where a version's files lie."""
     return Place(version.owner, version.binding.asset_id, version.id)
@@ -107,8 +114,14 @@ def may_offer(party_id: str, asset_id: str) -> Decision:
         return Decision.allow("right.operate", Text("持有经营权。", "Holds the right to operate it."))
     return Decision.deny(
         "right.operate",
-        Text("上架需要该数据资源的经营权，贵方没有。", "Offering an asset takes the right to operate it, which you do not hold."),
-        Text("请向持有方取得经营权，或请其自行上架。", "Obtain that right from its holder, or ask the holder to offer it."),
+        Text(
+            "上架需要该数据资源的经营权，贵方没有。",
+            "Offering an asset takes the right to operate it, which you do not hold.",
+        ),
+        Text(
+            "请向持有方取得经营权，或请其自行上架。",
+            "Obtain that right from its holder, or ask the holder to offer it.",
+        ),
     )
 
 

@@ -12,6 +12,19 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from shudu.lake.types import Column
 
+from .model_kinds import ModelSpec, register_model_kind
+
+__all__ = [
+    "CoreFields",
+    "LanguageMap",
+    "ModelSpec",
+    "Offered",
+    "PublishModel",
+    "PublishTable",
+    "Result",
+    "register_model_kind",
+]
+
 LanguageMap = dict[str, str]
 
 
@@ -48,7 +61,9 @@ class CoreFields(BaseModel):
     @model_validator(mode="after")
     def _conditions(self) -> CoreFields:
         if self.share_type in ("2", "3") and not self.share_condition:
-            raise ValueError("有条件共享与不予共享须写明条件或依据 / sharing types 2 and 3 need a condition or a legal basis")
+            raise ValueError(
+                "有条件共享与不予共享须写明条件或依据 / sharing types 2 and 3 need a condition or a legal basis"
+            )
         return self
 
     def gaps(self) -> tuple[str, ...]:

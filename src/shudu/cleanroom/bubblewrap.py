@@ -22,7 +22,17 @@ from shudu.policy.types import Text
 
 from .execution import NAMESPACES, NOBODY, execute
 from .runtime import runtime, unavailable
-from .sandbox import Capabilities, JobSpec, Limits, OutputSpec, SandboxError, job_folder, output_bytes, read_scores
+from .sandbox import (
+    Capabilities,
+    JobSpec,
+    Limits,
+    OutputSpec,
+    Sandbox,
+    SandboxError,
+    job_folder,
+    output_bytes,
+    read_scores,
+)
 
 INSIDE = Path(__file__).with_name("inside.py")
 _CANARY = Path(__file__).with_name("canary.py")
@@ -52,9 +62,18 @@ class Bubblewrap:
         return self.capabilities()
 
 
+def sandbox() -> Sandbox:
+    """The sandbox of this machine."""
+    return Bubblewrap()
+
+
+# The self-check: one job that must succeed, and one that tries what must fail.
+
 _CARD = {
     "base": 1.0,
-    "inputs": [{"column": "x", "kind": "number", "bins": [{"to": 2.0, "points": 0.5}, {"points": 4.0}], "missing": 8.0}],
+    "inputs": [
+        {"column": "x", "kind": "number", "bins": [{"to": 2.0, "points": 0.5}, {"points": 4.0}], "missing": 8.0}
+    ],
 }
 _LIMITS = Limits(memory_mb=400, cpu_seconds=20, wall_seconds=60.0)
 
@@ -80,7 +99,10 @@ def _check(boot: str) -> Capabilities:
         except (SandboxError, ValueError) as error:
             detail = getattr(error, "owner_log", b"").decode("utf-8", "replace")[-300:]
             raise unavailable(
-                Text("数据沙箱自检未能完成，模型不予运行。", "The clean room's self-check did not finish, so no model is run."),
+                Text(
+                    "数据沙箱自检未能完成，模型不予运行。",
+                    "The clean room's self-check did not finish, so no model is run.",
+                ),
                 detail=detail or str(error),
             ) from None
     missed = [name for name, allowed in _EXPECTED.items() if seen.get(name) not in allowed]

@@ -43,7 +43,8 @@ def _capabilities() -> int:
     """Effective, permitted and inheritable sets of this process, or-ed; 0 when it has none."""
     header, data = ctypes.create_string_buffer(struct.pack("=Ii", 0x20080522, 0)), ctypes.create_string_buffer(24)
     _call("capget", header, data)
-    return max(struct.unpack("=6I", data.raw))
+    found: tuple[int, ...] = struct.unpack("=6I", data.raw)
+    return max(found)
 
 
 def main(_kind: str, host_file: str) -> None:

@@ -63,7 +63,8 @@ def execute(worker: Path, job: JobSpec, arguments: tuple[str, ...], cap: int) ->
     except OSError as error:
         os.close(status)
         raise unavailable(
-            Text("数据沙箱无法启动，模型不予运行。", "The clean room does not start, so no model is run."), detail=str(error)
+            Text("数据沙箱无法启动，模型不予运行。", "The clean room does not start, so no model is run."),
+            detail=str(error),
         ) from None
     finally:
         for descriptor in (model, rules, status_in):

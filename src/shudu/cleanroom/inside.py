@@ -35,7 +35,7 @@ def number_points(item: dict[str, Any], column: pa.Array) -> Floats:
     values = column.to_numpy(zero_copy_only=False).astype(np.float64, copy=False)
     edges = np.array([one["to"] for one in item["bins"][:-1]], np.float64)
     points = np.array([one["points"] for one in item["bins"]], np.float64)
-    scored = points[np.searchsorted(edges, values, side="right")]
+    scored: Floats = points[np.searchsorted(edges, values, side="right")]
     scored[np.isnan(values)] = item["missing"]
     return scored
 
@@ -49,7 +49,7 @@ def category_points(item: dict[str, Any], column: pa.Array) -> Floats:
     known = pa.array(list(item["points"]), type=column.type)
     points = np.array([*item["points"].values(), item["other"]], np.float64)
     found = pc.index_in(column, value_set=known).fill_null(len(known))
-    scored = points[found.to_numpy(zero_copy_only=False)]
+    scored: Floats = points[found.to_numpy(zero_copy_only=False)]
     scored[column.is_null().to_numpy(zero_copy_only=False)] = item["missing"]
     return scored
 

@@ -1,4 +1,4 @@
-"""What every job's root folder holds: system libraries, one Python put together anew, numpy and pyarrow. Nothing else."""
+"""What every job's root folder holds: system libraries, one Python put together anew, numpy, pyarrow; nothing else."""
 
 from __future__ import annotations
 
@@ -64,7 +64,13 @@ def runtime() -> Runtime:
     interpreter, masks = _python()
     python = f"/py/bin/{_name()}"
     return Runtime(
-        bwrap, bundled, told.stdout.split()[-1], (*libraries, *interpreter, *_packages()), (*links, *masks), python, program
+        bwrap,
+        bundled,
+        told.stdout.split()[-1],
+        (*libraries, *interpreter, *_packages()),
+        (*links, *masks),
+        python,
+        program,
     )
 
 
@@ -78,7 +84,9 @@ def _bwrap() -> tuple[Path, tuple[Path, ...]]:
     except (ImportError, OSError, RuntimeError):
         if found := shutil.which("bwrap", path="/usr/bin:/bin:/usr/local/bin"):
             return Path(found), ()
-    raise unavailable(Text("本机没有 bubblewrap，模型不予运行。", "This machine has no bubblewrap, so no model is run."))
+    raise unavailable(
+        Text("本机没有 bubblewrap，模型不予运行。", "This machine has no bubblewrap, so no model is run.")
+    )
 
 
 def _system_libraries() -> tuple[list[tuple[Path, str]], list[str]]:

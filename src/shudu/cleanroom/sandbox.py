@@ -111,7 +111,10 @@ class SandboxError(ShuduError):
 _SAID = {
     "model.failed": (
         Text("模型运行失败。", "The model stopped with an error."),
-        Text("请模型提供方核对模型；数据提供方可查看运行日志。", "The modeller should check the model; the data owner can read its log."),
+        Text(
+            "请模型提供方核对模型；数据提供方可查看运行日志。",
+            "The modeller should check the model; the data owner can read its log.",
+        ),
     ),
     "model.memory": (
         Text("模型超出内存限制，已停止。", "The model was stopped: it needed more memory than allowed."),
@@ -122,12 +125,21 @@ _SAID = {
         Text("请减少行数，或提高时间限制。", "Use fewer rows, or raise the time limit."),
     ),
     "model.output": (
-        Text("模型输出的不是每行一个有限得分，已拒收。", "The model's output is not one finite score per row; it was refused."),
+        Text(
+            "模型输出的不是每行一个有限得分，已拒收。",
+            "The model's output is not one finite score per row; it was refused.",
+        ),
         Text("请模型提供方核对模型。", "The modeller should check the model."),
     ),
     "model.out_of_range": (
-        Text("模型得分超出其声明的范围，已拒收。", "The model's scores leave the range it declares; they were refused."),
-        Text("请模型提供方改正声明的范围后重新发布。", "The modeller should correct the declared range and publish again."),
+        Text(
+            "模型得分超出其声明的范围，已拒收。",
+            "The model's scores leave the range it declares; they were refused.",
+        ),
+        Text(
+            "请模型提供方改正声明的范围后重新发布。",
+            "The modeller should correct the declared range and publish again.",
+        ),
     ),
 }
 

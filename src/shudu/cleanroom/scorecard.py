@@ -107,7 +107,7 @@ class Scorecard(Closed):
 
 
 def parse(raw: bytes) -> Scorecard:
-    """Read and check a model file. Raises Invalid, which names the place in the file and what to change."""
+    """Read and check a model file. Raises Invalid, which names the place in it and what to change."""
     if len(raw) > MAX_BYTES:
         raise _invalid(
             "too_large",
@@ -188,7 +188,8 @@ def _check_range(card: Scorecard) -> None:
             Text(
                 f"评分超出声明范围（out-of-range output）：可能得分为 {low:g} 至 {high:g}，"
                 f"声明为 {out.min:g} 至 {out.max:g}。",
-                f"Out-of-range output: scores can reach {low:g} to {high:g}, but {out.min:g} to {out.max:g} is declared.",
+                f"Out-of-range output: scores reach from {low:g} to {high:g}, but {out.min:g} to {out.max:g} is "
+                "declared.",
             ),
             Text(
                 f"请把 output 改为至少涵盖 {low:g} 至 {high:g}，或调整分值。",
@@ -209,11 +210,15 @@ class Column(Protocol):
 
 # The names DuckDB, SQL and Arrow give to numbers and texts, without their parameters.
 _NUMBERS = frozenset(
-    "bigint decimal decimal128 decimal256 double double_precision float float16 float32 float4 float64 float8 halffloat "
-    "hugeint int int1 int128 int16 int2 int32 int4 int64 int8 integer number numeric real short long signed smallint "
-    "tinyint ubigint uhugeint uint16 uint32 uint64 uint8 uinteger usmallint utinyint".split()
+    """
+    bigint decimal decimal128 decimal256 double double_precision float float16 float32 float4 float64 float8 halffloat
+    hugeint int int1 int128 int16 int2 int32 int4 int64 int8 integer long number numeric real short signed smallint
+    tinyint ubigint uhugeint uint16 uint32 uint64 uint8 uinteger usmallint utinyint
+    """.split()  # noqa: SIM905
 )
-_TEXTS = frozenset("bool boolean bpchar char enum large_string large_utf8 string string_view text utf8 varchar".split())
+_TEXTS = frozenset(
+    "bool boolean bpchar char enum large_string large_utf8 string string_view text utf8 varchar".split()  # noqa: SIM905
+)
 
 
 def kind_of(type_name: str) -> str | None:
@@ -297,12 +302,11 @@ def _shape(error: ValidationError) -> Invalid:
         steps = [step for step in one["loc"] if step not in ("number", "category", "[key]")]
         place = "".join(f"[{step}]" if isinstance(step, int) else f".{str(step)[:60]}" for step in steps).lstrip(".")
         found.append((place or "$", _FAULTS.get(one["type"], _FAULT)))
+    zh = "；".join(f"{place} {fault.zh}" for place, fault in found)
+    en = "; ".join(f"{place} {fault.en}" for place, fault in found)
     return _invalid(
         "shape",
-        Text(
-            "评分卡不符合格式：" + "；".join(f"{place} {fault.zh}" for place, fault in found) + "。",
-            "The scorecard does not follow its format: " + "; ".join(f"{place} {fault.en}" for place, fault in found) + ".",
-        ),
+        Text(f"评分卡不符合格式：{zh}。", f"The scorecard does not follow its format: {en}."),
         Text("请按 shudu-scorecard/1 的格式改正所列之处。", "Correct these places after format shudu-scorecard/1."),
         fields=[place for place, _ in found],
     )

@@ -1,30 +1,157 @@
 """The run that scores: bind exactly the agreed columns, score in the sandbox, release in trusted code, close.
 
-    bind     every agreement still permits the run; the result's ids are fixed, so that a step done twice writes once
-    compute  inputs to the sandbox, scores back, groups and thresholds outside it, product files to the lake
-    close    the agreements are asked once more; the runs room enters the result and the receipt in one transaction
+bind     every agreement still permits the run; the result's ids are fixed, so that a step done twice writes once
+compute  inputs to the sandbox, scores back, groups and thresholds outside it, product files to the lake
+close    the agreements are asked once more; the runs room enters result and receipt in one transaction
 """
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+import pyarrow as pa
+
 from shudu.agreements import queries as agreements
-from shudu.agreements.types import ProposedUse
+from shudu.agreements.types import Nothing, ProposedUse, Release, onward_to_json
 from shudu.catalog import queries as catalog
 from shudu.catalog.types import Offered, Result
 from shudu.lake import queries as lake
 from shudu.lake.types import Column, Place, StoredFile
 from shudu.policy import ids
 from shudu.policy.rules import refuse_unless
+from shudu.policy.types import Conflict, Decision, Text
 from shudu.runs.types import Outcome, RunKind, Step, Work
 
 from . import release
 from .bubblewrap import sandbox
-from .sandbox import JobSpec, Limits, OutputSpec, read_scores
-from .scorecard import check_columns, parse
+from .sandbox import JobSpec, OutputSpec, job_folder, read_scores
+from .scorecard import Scorecard, check_columns, parse
+
+
+def bind(work: Work) -> Mapping[str, Any]:
+    """Check that everything agreed still stands and fits, before anything is read."""
+    data, _ = _permitted(work)
+    model, _ = _model(work)
+    check_columns(model, data.columns)
+    sandbox().capabilities()
+    return {"asset": ids.new("asset"), "version": ids.new("version")}
+
+
+def compute(work: Work) -> Mapping[str, Any]:
+    """Score every row in the sandbox and release groups outside it; the product's files go to the lake."""
+    data, agreed = _permitted(work)
+    model, model_bytes = _model(work)
+    store, version = lake.store(), catalog.version_row(data.version)
+    files, place = catalog.files(version), catalog.place(version)
+    with job_folder() as folder:
+        rows = store.export_ipc(files, place, model.columns, folder / "data.arrow")
+        output = OutputSpec(model.output.name, model.output.min, model.output.max)
+        raw = sandbox().run(JobSpec("scorecard", model_bytes, folder / "data.arrow", rows, output))
+    scores = read_scores(raw, rows, output)
+    trusted = [_entity_key(data), *sorted(agreed.group_by)]
+    released = release.release(scores, store.read_table(files, place, trusted), _spec(data, agreed))
+    products = {"product.csv": release.to_csv(released.table), "product.parquet": release.to_parquet(released.table)}
+    where = Place(work.party, work.done["bind"]["asset"], work.done["bind"]["version"])
+    stored = store.write_files(products, where)
+    return {
+        "files": [file.to_json() for file in stored],
+        "columns": [column.to_json() for column in _columns(released.table.schema)],
+        "rows": released.table.num_rows,
+        "checks": [check.to_json() for check in released.checks],
+        "meters": {
+            "rows_in": rows,
+            "rows_out": released.table.num_rows,
+            "bytes_out": sum(file.bytes for file in stored),
+        },
+        "sandbox": sandbox().capabilities().report(),
+    }
+
+
+def close(work: Work) -> Outcome:
+    """Hand over what was made, if every agreement still permits it."""
+    _permitted(work)
+    made, bound = work.done["compute"], work.done["bind"]
+    onward = agreements.derived_onward([item.agreement for item in work.inputs])
+    if isinstance(onward, Nothing):
+        raise Conflict(
+            "terms.nothing",
+            Text(
+                "各方对结果的使用条件没有交集，不能交付。",
+                "The parties' terms for results have nothing in common: nothing can be delivered.",
+            ),
+            Text("请各方商定一致的条件后重新上架。", "Let the parties agree and make a new offer."),
+        )
+    titles = catalog.shape(catalog.version_row(work.input("data").version).binding.asset_id, work.input("data").version)
+    result = Result(
+        asset=bound["asset"],
+        version=bound["version"],
+        owner=work.party,
+        title={
+            language: f"{title}{_RESULT[language]}" for language, title in titles.title.items() if language in _RESULT
+        },
+        files=tuple(made["files"]),
+        columns=tuple(Column.from_json(column) for column in made["columns"]),
+        rows=made["rows"],
+        terms=onward_to_json(onward),
+        run=work.run,
+    )
+    return Outcome(result, made["checks"], made["sandbox"], made["meters"])
+
+
+SCORING = RunKind("compute", (Step("bind", bind), Step("compute", compute), Step("close", close)))
+_RESULT = {"zh": " · 交付结果", "en": " · result"}
+
+
+def _permitted(work: Work) -> tuple[Offered, Release]:
+    """The data as agreed, and its release terms; `Refused` when an agreement does not permit this run (any more)."""
+    for item in work.inputs:
+        use = ProposedUse.computing(agreements.agreement_row(item.agreement), work.purpose)
+        refuse_unless(agreements.permits(item.agreement, use, version=item.version))
+    item = work.input("data")
+    agreement = agreements.agreement_row(item.agreement)
+    agreed = agreements.terms_of(agreement).use.release
+    if agreed is None:
+        refuse_unless(
+            Decision.deny(
+                "terms.release",
+                Text("协议没有约定放行方式。", "The agreement names no way of release."),
+                Text("请数据提供方重新上架。", "Ask the provider for a new offer."),
+            )
+        )
+    return catalog.shape(agreement.asset, item.version), agreed
+
+
+def _model(work: Work) -> tuple[Scorecard, bytes]:
+    """The model, read anew from its stored bytes, which the lake checks against their digest."""
+    version = catalog.version_row(work.input("model").version)
+    file: StoredFile = catalog.files(version)[0]
+    raw = lake.store().read_file(file, catalog.place(version))
+    return parse(raw), raw
+
+
+def _spec(data: Offered, agreed: Release) -> release.ReleaseSpec:
+    """Our defaults or what was agreed, whichever is stricter, rule by rule."""
+    policy = release.strictest(release.DEFAULTS, replace(release.DEFAULTS, min_group=agreed.min_group))
+    return release.ReleaseSpec(_entity_key(data), tuple(sorted(agreed.group_by)), agreed.group_by, policy)
+
+
+def _entity_key(data: Offered) -> str:
+    if data.entity_key is None:
+        raise Conflict(
+            "release.no_key",
+            Text(
+                "该数据没有声明主体键，无法按主体计数。",
+                "The data declares no entity key, so entities cannot be counted.",
+            ),
+            Text("请提供方声明主体键后重新发布。", "Ask the provider to declare one and publish again."),
+        )
+    return data.entity_key
+
+
+def _columns(schema: pa.Schema) -> tuple[Column, ...]:
+    return tuple(Column(field.name, _DUCKDB.get(str(field.type), "VARCHAR"), field.nullable) for field in schema)
+
+
+_DUCKDB = {"bool": "BOOLEAN", "int64": "BIGINT", "double": "DOUBLE"}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from shudu.policy.types import Invalid, Text
+from shudu.policy.types import Conflict, Invalid, NotFound, Text
 
 from .session import As, Home, Json, session
 
@@ -83,13 +83,14 @@ def _found(base_iri: str, operator: str, code: str) -> None:
     from shudu.identity.types import CreateParty, founder
     from shudu.ledger import actions as ledger_actions
     from shudu.ledger import queries as ledger
-    from shudu.policy.types import NotFound
 
     try:
         company = identity.operator()
     except NotFound:
         company = identity_actions.create_operator(founder(), CreateParty(name=operator, code=code))
-    if not ledger.is_open():
+    try:
+        ledger.log()
+    except Conflict:
         ledger_actions.open_log(
             identity.actor_for(company.id), base_iri=base_iri, software=f"shudu {installed('shudu')}"
         )
@@ -100,7 +101,9 @@ app = typer.Typer(no_args_is_help=True)
 
 @app.command()
 def init(
-    base_iri: Annotated[str, typer.Option(help="The address under which everything here is named, for good.")] = BASE_IRI,
+    base_iri: Annotated[
+        str, typer.Option(help="The address under which everything here is named, for good.")
+    ] = BASE_IRI,
     operator: Annotated[str, typer.Option(help="Name of the operating company (运营机构).")] = OPERATOR_NAME,
     code: Annotated[str, typer.Option(help="Its unified social credit code.")] = OPERATOR_CODE,
     home: Home = None,
@@ -161,7 +164,11 @@ def demo(home: Home = None, as_: As = None, json: Json = False) -> None:
 
         from .demonstration import flow
 
-        loaded = flow.load(settings.HOME, settings.OPTIONS.keys, lambda text: None if json else current.console.print(current.say(text)))
+        loaded = flow.load(
+            settings.HOME,
+            settings.OPTIONS.keys,
+            lambda text: None if json else current.console.print(current.say(text)),
+        )
         current.show({"id": loaded.ids["run"], **loaded.ids}, Text("演示数据已就绪。", "The demonstration is ready."))
 
 
@@ -183,14 +190,20 @@ def up(
         if with_demo:
             from .demonstration import flow
 
-            sign_ins = flow.load(settings.HOME, settings.OPTIONS.keys, lambda text: current.console.print(current.say(text))).sign_ins
+            sign_ins = flow.load(
+                settings.HOME, settings.OPTIONS.keys, lambda text: current.console.print(current.say(text))
+            ).sign_ins
         connection.close()
         port = settings.OPTIONS.port
 
         def ready() -> None:
             current.console.print(f"[bold]http://{supervisor.HOST}:{port}/[/bold]")
             if sign_ins:
-                current.console.print(current.say(Text("登录（密码随机生成，仅此一份）：", "Sign-ins (passwords made up for this home alone):")))
+                current.console.print(
+                    current.say(
+                        Text("登录（密码随机生成，仅此一份）：", "Sign-ins (passwords made up for this home alone):")
+                    )
+                )
                 for name, password in sign_ins.items():
                     current.console.print(f"  {name:10} {password}", markup=False)
             current.console.print(current.say(Text("按 Ctrl-C 停止。", "Ctrl-C stops it.")))

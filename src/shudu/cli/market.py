@@ -163,7 +163,14 @@ def show_offer(
         row = queries.offer(current.actor(), offer)
         words = {line.role: _words(current, line) for line in queries.lines(row.id)}
         current.show(
-            {"id": row.id, "state": str(row.state), "price_fen": row.price_fen, "split": row.split, "terms": words},
+            {
+                "id": row.id,
+                "state": str(row.state),
+                "price_fen": row.price_fen,
+                "split": row.split,
+                "lines": [_line(line) for line in queries.lines(row.id)],
+                "terms": words,
+            },
             Text(f"每次运行 ¥{yuan(row.price_fen)}。", f"¥{yuan(row.price_fen)} per run."),
         )
 
@@ -364,5 +371,3 @@ def download(
             {"id": run.id, "result": result, "file": str(output), "sha256": file.sha256},
             Text("已下载，交付已存证。", "Downloaded; the delivery is recorded."),
         )
-
-

@@ -1,6 +1,7 @@
 """The procedure of an order, as data."""
 
 from shudu.cases.procedures import Procedure, Transition
+from shudu.policy.types import Text
 
 ORDER = Procedure(
     name="order",
@@ -11,5 +12,13 @@ ORDER = Procedure(
         Transition("settle", ("running",), "settled"),
         Transition("fail", ("running",), "failed"),
     ),
-    final=(),
+    words={
+        "placed": Text("已生效", "placed"),
+        "running": Text("运行中", "running"),
+        "settled": Text("已结算", "settled"),
+        "failed": Text("未完成", "failed"),
+        "start": Text("运行", "start a run"),
+        "settle": Text("结算", "settle"),
+        "fail": Text("释放预留", "release"),
+    },
 )

@@ -51,4 +51,4 @@ def new_token() -> str:
 
 def token_digest(secret: str) -> str:
     """How a token is kept. Nobody guesses 256 random bits, so a plain SHA-256 has nothing to slow down."""
-    return hashlib.sha256(secret.encode()).hexdigest()
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()

@@ -18,6 +18,7 @@ from .models import Membership, Party, Person, Token
 from .types import PartyState, Scope, clean_name
 
 _LAST_USED_EVERY = timedelta(minutes=1)
+_NEW_TOKEN = Text("请向本单位管理员申请新的令牌。", "Ask your organisation's administrator for a new one.")
 
 
 def party(party_id: str) -> Party:
@@ -29,11 +30,15 @@ def party(party_id: str) -> Party:
 
 
 def resolve(text: str) -> Party:
-    """The party with this id, code or name; `NotFound` for none, `Conflict` naming the ids when a name is shared."""
+    """The party with this id, code or name.
+
+    Raises `NotFound` for none, `Conflict` naming the ids when a name is shared, `Invalid` for what cannot be a name.
+    """
     if ids.noun_of(text.strip()) == "party":
         return party(text.strip())
-    found = list(Party.objects.filter(code=normalise(text)))
-    found = found or list(Party.objects.filter(name=clean_name(text)).order_by("id")[:10])
+    name = clean_name(text)
+    found = list(Party.objects.filter(code=normalise(name)))
+    found = found or list(Party.objects.filter(name=name).order_by("id")[:10])
     if not found:
         raise not_found("主体", "party", text)
     if len(found) > 1:
@@ -123,19 +128,22 @@ def actor_of_token(secret: str, needs: Scope = Scope.WRITE, via: Via = Via.API) 
     return actor
 
 
-def memberships(person_id: str) -> list[Membership]:
-    """What a person is a member of, by the party's name: where a page may let them act."""
-    rows = Membership.objects.filter(person=person_id).select_related("party")
+def memberships(person: Person | str) -> list[Membership]:
+    """What a person (or the one with this id) is a member of, by the party's name: where a page may let them act."""
+    rows = Membership.objects.filter(person=person).select_related("party")
     return list(rows.order_by("party__name", "party_id", "role"))
+
+
+def members(party_id: str) -> list[Membership]:
+    """Who is in a party, and as what. Personal data: a door shows it to those who manage the party only."""
+    rows = Membership.objects.filter(party=party_id).select_related("person")
+    return list(rows.order_by("person__username", "role"))
 
 
 def tokens(actor: Actor, party_id: str) -> list[Token]:
     """A party's tokens, the newest first; their secrets are gone."""
     refuse_unless(decide(actor, Permission.PARTY_MANAGE, party(party_id)))
     return list(Token.objects.filter(party=party_id).order_by("-issued", "-id"))
-
-
-_NEW_TOKEN = Text("请向本单位管理员申请新的令牌。", "Ask your organisation's administrator for a new one.")
 
 
 def _is_member(party_id: str, person_id: str) -> bool:

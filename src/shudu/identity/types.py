@@ -52,7 +52,7 @@ INDEPENDENT = frozenset({Role.AUDITOR, Role.AUTHORITY})
 def clean_name(text: str) -> str:
     """A name as it is kept: NFC, outer blanks gone. Raises `Invalid` when nothing, too much or a control is left."""
     name = unicodedata.normalize("NFC", text).strip()
-    if not 1 <= len(name) <= 200 or any(unicodedata.category(character) == "Cc" for character in name):
+    if not 1 <= len(name) <= 200 or any(unicodedata.category(each) in ("Cc", "Cs") for each in name):
         raise Invalid(
             "identity.name",
             Text(

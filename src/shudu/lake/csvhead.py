@@ -9,6 +9,7 @@ import codecs
 import csv
 import io
 import unicodedata
+from contextlib import suppress
 
 from shudu.policy.types import Invalid, Text
 
@@ -51,7 +52,8 @@ def refuse(zh: str, en: str, *, row: int | None = None, remedy: Text | None = No
 
 def refuse_kind(kind: Text) -> Invalid:
     return refuse(
-        f"这个文件看起来是{kind.zh}，本版本只接收 CSV。", f"The file seems to be {kind.en}; this release takes CSV only."
+        f"这个文件看起来是{kind.zh}，本版本只接收 CSV。",
+        f"The file seems to be {kind.en}; this release takes CSV only.",
     )
 
 
@@ -65,6 +67,20 @@ def names_in(head: bytes) -> tuple[str, ...]:
     _check_delimiter(names)
     _check_names(names)
     return names
+
+
+def sample_in(head: bytes, columns: int) -> list[tuple[str, ...]]:
+    """The values of each column in the rows that `head` holds whole, up to the first that is not well formed."""
+    text = codecs.getincrementaldecoder("utf-8")("ignore").decode(head.removeprefix(codecs.BOM_UTF8))
+    rows: list[list[str]] = []
+    with suppress(csv.Error):
+        for record in csv.reader(io.StringIO(text, newline=""), strict=True):
+            if record and len(record) != columns:
+                break
+            rows.append(record)
+    if len(head) == HEAD_BYTES:
+        rows.pop()  # it may be cut
+    return list(zip(*filter(None, rows[1:]), strict=True)) or [()] * columns
 
 
 def _check_kind(head: bytes) -> None:

@@ -12,8 +12,7 @@ import csv
 import hashlib
 import io
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import IO
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,29 +24,139 @@ from .csvhead import not_utf8, refuse
 CHUNK = 1 << 20
 MAX_RECORD = 2_000_000
 _COMMA, _NEWLINE, _RETURN, _QUOTE = b',\n\r"'
-_FIELD_EDGES = np.zeros(256, dtype=bool)
-_FIELD_EDGES[[_COMMA, _NEWLINE, _RETURN, _QUOTE]] = True
+_EDGE = np.zeros(256, dtype=np.bool_)
+_EDGE[[_COMMA, _NEWLINE, _RETURN, _QUOTE]] = True
+_QUOTES_REMEDY = Text(
+    "含引号、逗号或换行的单元格须整体加双引号，其中的双引号写成两个。",
+    "Put a whole cell that holds quotes, commas or line breaks in double quotes, and double the quotes inside it.",
+)
+
+# For `explain` and `row_of`: Python's limit of 131,072 characters would call a long cell an error.
+csv.field_size_limit(max(csv.field_size_limit(), MAX_RECORD))
 
 
 class Scan:
-    """Takes a file in chunks of bytes. Raises Invalid at the first thing that is not strict UTF-8 CSV."""
+    """Takes a file in chunks. Raises Invalid at the first thing that is not strict UTF-8 CSV.
+
+    `commas` counts those outside quotes, `row` is the row the last byte belongs to (the header is row 1).
+    """
 
     def __init__(self) -> None:
         self.bytes = 0
         self.commas = 0
-        self.rows_begun = 1
+        self.row = 1
         self._sha256 = hashlib.sha256()
         self._utf8 = codecs.getincrementaldecoder("utf-8")()
         self._quoted = False
+        self._quoted_since = 1
         self._last = _NEWLINE
 
     def feed(self, chunk: bytes) -> None:
         self._sha256.update(chunk)
-        if self.bytes == 0:
-            chunk = chunk.removeprefix(codecs.BOM_UTF8)
-            self.bytes += len(codecs.BOM_UTF8) if len(chunk) < CHUNK and self._bom(chunk) else 0
-        self._check_text(chunk)
-        if chunk:
-            self._count(np.frombuffer(chunk, dtype=np.uint8), chunk)
-            self._last = chunk[-1]
+        text = chunk.removeprefix(codecs.BOM_UTF8) if self.bytes == 0 else chunk
         self.bytes += len(chunk)
+        self._decode(text)
+        if (zero := text.find(0)) >= 0:
+            self._count(text[:zero])
+            raise refuse("文件中有空字节（NUL）。", "The file holds a NUL byte.", row=self.row)
+        self._count(text)
+
+    def finish(self) -> str:
+        """The SHA-256 of everything fed. Raises Invalid when the file ends within a character or a quoted cell."""
+        self._decode(b"", final=True)
+        if self._quoted:
+            raise refuse("有引号没有结束。", "A quote is never closed.", row=self._quoted_since, remedy=_QUOTES_REMEDY)
+        return self._sha256.hexdigest()
+
+    def _decode(self, chunk: bytes, final: bool = False) -> None:
+        held = len(self._utf8.getstate()[0])
+        try:
+            self._utf8.decode(chunk, final)
+        except UnicodeDecodeError as error:
+            self._count(chunk[: max(error.start - held, 0)])
+            raise not_utf8(error.object[error.start :], self.row) from None
+
+    def _count(self, chunk: bytes) -> None:
+        if not chunk:
+            return
+        data = np.frombuffer(chunk, dtype=np.uint8)
+        newlines, commas = data == _NEWLINE, data == _COMMA
+        if b'"' in chunk:
+            quote = data == _QUOTE
+            outside = np.bitwise_xor.accumulate(quote) == self._quoted
+            newlines &= outside
+            commas &= outside
+            self._check_quotes(data, np.flatnonzero(quote), newlines)
+        elif self._quoted:
+            return
+        elif self._last == _QUOTE and not _EDGE[chunk[0]]:
+            raise self._stray(self.row)
+        self.row += int(np.count_nonzero(newlines))
+        self.commas += int(np.count_nonzero(commas))
+        self._last = chunk[-1]
+
+    def _check_quotes(self, data: NDArray[np.uint8], at: NDArray[np.intp], newlines: NDArray[np.bool_]) -> None:
+        """A quote opens at the start of a field and closes at its end, or is one of a pair."""
+        padded = np.concatenate(([self._last], data, [_NEWLINE])).astype(np.uint8)
+        opening, closing = (at[1::2], at[0::2]) if self._quoted else (at[0::2], at[1::2])
+        strays = np.concatenate((opening[~_EDGE[padded[opening]]], closing[~_EDGE[padded[closing + 2]]]))
+        if not self._quoted and self._last == _QUOTE and not _EDGE[data[0]]:
+            strays = np.array([0])
+        if strays.size:
+            raise self._stray(self.row + int(np.count_nonzero(newlines[: strays.min()])))
+        self._quoted ^= bool(at.size % 2)
+        if self._quoted:
+            self._quoted_since = self.row + int(np.count_nonzero(newlines[: at[-1]]))
+
+    def _stray(self, row: int) -> Invalid:
+        return refuse(
+            "引号的位置不对：引号须包住整个单元格。",
+            "A quote stands in the wrong place: quotes must enclose a whole cell.",
+            row=row,
+            remedy=_QUOTES_REMEDY,
+        )
+
+
+def scan(source: BinaryIO) -> Scan:
+    """Read `source` to its end in chunks of `CHUNK` bytes."""
+    found = Scan()
+    while chunk := source.read(CHUNK):
+        found.feed(chunk)
+    return found
+
+
+def records(source: BinaryIO) -> Iterator[tuple[int, list[str]]]:
+    """Every record with its row (the header is row 1; blank lines count and are empty). Slow: for explanations."""
+    text = io.TextIOWrapper(source, encoding="utf-8-sig", newline="")
+    try:
+        yield from enumerate(csv.reader(text, strict=True), 1)
+    finally:
+        text.detach()
+
+
+def explain(source: BinaryIO, columns: int) -> Invalid:
+    """Why the engine could not read `source` as a table of so many columns: the first row at fault."""
+    try:
+        for row, record in records(source):
+            if record and len(record) != columns:
+                return refuse(
+                    f"第 {row} 行有 {len(record)} 个单元格，表头有 {columns} 个。",
+                    f"Row {row} has {len(record)} cells; the header has {columns}.",
+                    row=row,
+                    remedy=Text("请补齐或删去多余的单元格后再试。", "Correct the row and try again."),
+                )
+            if sum(map(len, record)) > MAX_RECORD // 4 and sum(len(cell.encode()) for cell in record) > MAX_RECORD:
+                return refuse(f"第 {row} 行超过 2 MB。", f"Row {row} is longer than 2 MB.", row=row)
+    except csv.Error:
+        return refuse(f"第 {row + 1} 行无法读取。", f"Row {row + 1} cannot be read.", row=row + 1)
+    return refuse(
+        "无法可靠地读取这个文件：行尾很可能混用了不同的换行符。",
+        "The file cannot be read reliably: most likely its lines end in different ways.",
+        remedy=Text("请用同一种换行符另存后再试。", "Save it again with one kind of line end."),
+    )
+
+
+def row_of(source: BinaryIO, index: int, columns: int) -> int:
+    """The row in the file of data row `index` (from 0): blank lines are no data where there are several columns."""
+    data = (row for row, record in records(source) if record or columns == 1)
+    return next((row for number, row in enumerate(data) if number == index + 1), index + 2)

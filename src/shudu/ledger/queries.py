@@ -61,6 +61,17 @@ def entry_bundle(index: int, width: int | None = None) -> bytes:
     return encode_bundle(leaves)
 
 
+def served(path: str) -> tuple[bytes, bool]:
+    """What lies at `tile/…`, and whether it is full and so never changes. NotFound for any other path or spelling."""
+    try:
+        place = TilePath.parse(path)
+    except ValueError:
+        raise not_found("存证账本分片", "tile of the ledger", path[:64]) from None
+    width = None if place.width == WIDTH else place.width
+    content = entry_bundle(place.index, width) if place.level is None else tile(place.level, place.index, width)
+    return content, width is None
+
+
 def root_at(size: int) -> bytes:
     """The root the present log had at `size`, from its tiles."""
     return merkle.root(_size(size), _hashes(log()))

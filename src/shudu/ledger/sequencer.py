@@ -7,7 +7,8 @@ read from committed rows only. That is how a size never has two roots.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -25,6 +26,7 @@ from .signer import Ed25519Signer
 from .tiles import Tree, growing
 
 _LOCK = 0x5348_5544_554C_4F47  # "SHUDULOG": PostgreSQL's advisory lock of the log's only writer
+_BATCH = 500  # rows in memory at once
 
 
 def only_writer() -> None:
@@ -49,13 +51,11 @@ def sequence(limit: int = 10_000) -> int:
         if log is None:
             return 0
         tree = _tree(log)
-        rows = list(waiting[:limit])
+        rows: Iterable[Outbox] = waiting[:limit].iterator(_BATCH)
         if tree.frontier.size == 0:  # whatever was done before, a log begins with its own opening
-            opening = list(waiting.filter(event=Event.LOG_OPENED, subject=log.key_id))
-            rows = [*opening, *(row for row in rows if row not in opening)][:limit]
-        if rows:
-            _append(log, tree, rows)
-        return len(rows)
+            first = waiting.filter(event=Event.LOG_OPENED, subject=log.key_id)
+            rows = chain(first, waiting.exclude(id__in=first.values("id"))[: limit - len(first)].iterator(_BATCH))
+        return _append(log, tree, iter(rows))
 
 
 def _tree(log: Log) -> Tree:
@@ -68,43 +68,46 @@ def _tree(log: Log) -> Tree:
     return Tree(Frontier(head.size, bytes(head.frontier)), stored)
 
 
-def _append(log: Log, tree: Tree, rows: Iterable[Outbox]) -> None:
-    start, entries, disclosures = tree.frontier.size, [], []
-    for row in rows:
-        entry_id = ids.new("entry")
-        sealed = seal(
-            version=row.version,
-            event=row.event,
-            time=clock.stamp(row.time),
-            entry_id=entry_id,
-            values=row.fields,
-        )
-        node = leaf_hash(sealed.leaf)
-        entries.append(
-            Entry(
-                id=entry_id,
-                log=log,
-                index=tree.frontier.size,
-                outbox=row.id,
-                event=row.event,
-                subject=row.subject,
-                time=row.time,
-                leaf=sealed.leaf,
-                leaf_hash=node,
-            )
-        )
-        disclosures.append(Disclosure(entry_id=entry_id, fields=sealed.disclosures))
-        tree.append(node)
-    Entry.objects.bulk_create(entries)
-    Disclosure.objects.bulk_create(disclosures)
-    store_tiles(log, tree)
-    placed = Entry.objects.filter(log=log, index__gte=start).values("outbox")
-    Outbox.objects.filter(id__in=placed).update(sequenced=True)
+def _append(log: Log, tree: Tree, rows: Iterator[Outbox]) -> int:
+    start = tree.frontier.size
+    while batch := list(islice(rows, _BATCH)):
+        entries, disclosures = [], []
+        for row in batch:
+            entry, opened = _entry(log, tree.frontier.size, row)
+            entries.append(entry)
+            disclosures.append(opened)
+            tree.append(entry.leaf_hash)
+        Entry.objects.bulk_create(entries)
+        Disclosure.objects.bulk_create(disclosures)
     size, root = tree.frontier.size, tree.frontier.root()
-    note = sign(str(Checkpoint(log.origin, size, root)), _signer(log))
-    TreeHead.objects.create(
-        log=log, size=size, root=root, frontier=tree.frontier.packed(), checkpoint=str(note), time=clock.now()
+    if size > start:
+        store_tiles(log, tree)
+        placed = Entry.objects.filter(log=log, index__gte=start)
+        Outbox.objects.filter(id__in=placed.values("outbox")).update(sequenced=True)
+        note = sign(str(Checkpoint(log.origin, size, root)), _signer(log))
+        frontier = tree.frontier.packed()
+        TreeHead.objects.create(
+            log=log, size=size, root=root, frontier=frontier, checkpoint=str(note), time=clock.now()
+        )
+    return size - start
+
+
+def _entry(log: Log, index: int, row: Outbox) -> tuple[Entry, Disclosure]:
+    number = ids.new("entry")
+    time = clock.stamp(row.time)
+    sealed = seal(version=row.version, event=row.event, time=time, entry_id=number, values=row.fields)
+    entry = Entry(
+        id=number,
+        log_id=log.pk,
+        index=index,
+        outbox=row.id,
+        event=row.event,
+        subject=row.subject,
+        time=row.time,
+        leaf=sealed.leaf,
+        leaf_hash=leaf_hash(sealed.leaf),
     )
+    return entry, Disclosure(entry_id=number, fields=sealed.disclosures)
 
 
 def store_tiles(log: Log, tree: Tree) -> None:

@@ -19,7 +19,9 @@ from typing import Any
 from django.conf import settings
 from django.db import connection, models, transaction
 
+from shudu.catalog import queries as catalog
 from shudu.identity import queries as identity
+from shudu.lake import queries as lake
 from shudu.ledger import sequencer
 from shudu.policy import clock, outbox
 from shudu.policy.types import Conflict, ShuduError, Text
@@ -31,6 +33,7 @@ from .types import Outcome, Work, kind_of
 
 log = logging.getLogger("shudu.worker")
 MAX_ATTEMPTS = 5
+SWEEP_EVERY = 3600.0  # seconds
 
 
 class Worker:
@@ -49,8 +52,12 @@ class Worker:
 
     def loop(self, stopped: threading.Event, pause: float = 0.2) -> None:
         """Work until told to stop; an error is logged and never ends the loop."""
+        swept = 0.0
         while not stopped.is_set():
             try:
+                if time.monotonic() - swept > SWEEP_EVERY:
+                    sweep()
+                    swept = time.monotonic()
                 busy = self.tick()
             except Exception:
                 log.exception("the worker met an error and goes on")
@@ -146,6 +153,14 @@ class Worker:
         finally:
             finished.set()
             thread.join()
+
+
+def sweep() -> list[str]:
+    """Remove files that no version vouches for and no waiting run is about to enter; returns what was removed."""
+    known = catalog.stored_paths()
+    for done in Run.objects.filter(state=Run.State.QUEUED).values_list("done", flat=True):
+        known.update(file["path"] for step in done.values() for file in step.get("files", ()))
+    return lake.store().sweep(known)
 
 
 def spread_news() -> bool:

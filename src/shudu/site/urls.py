@@ -16,8 +16,7 @@ urlpatterns = [
     path("sign-in/closed/", account.account_inactive, name="account_inactive"),
     path("ledger/checkpoint", evidence.checkpoint, name="checkpoint"),
     path("ledger/key", evidence.key, name="ledger_key"),
-    path("ledger/tile/entries/<path:index>", evidence.entries, name="ledger_entries"),
-    path("ledger/tile/<int:level>/<path:index>", evidence.tile, name="ledger_tile"),
+    path("ledger/tile/<path:place>", evidence.tile, name="ledger_tile"),
     path("static/<str:address>", assets.serve, name="static"),
     path("healthz", pages.health, name="health"),
 ]

@@ -13,7 +13,7 @@ from django.db import IntegrityError, connection, transaction
 from shudu.accounts import actions as accounts
 from shudu.accounts.models import Account, Posting, Transfer
 from shudu.accounts.posting import Short, post
-from shudu.accounts.queries import balance, books, drift, statement
+from shudu.accounts.queries import balance, books, drift, require_readable, statement
 from shudu.accounts.types import CAP, Balance, Kind, Why
 from shudu.accounts.units import UNITS, spoken
 from shudu.policy import ids
@@ -45,6 +45,13 @@ def test_only_the_operator_deposits(operator: Actor, buyer: str) -> None:
     with pytest.raises(Refused):
         accounts.deposit(Actor(buyer), buyer, 1)
     assert not Transfer.objects.exists()
+
+
+def test_funds_are_shown_to_their_holder_and_the_operator(operator: Actor, buyer: str, seller: str) -> None:
+    require_readable(Actor(buyer), buyer)
+    require_readable(operator, buyer)
+    with pytest.raises(Refused):
+        require_readable(Actor(seller), buyer)
 
 
 @pytest.mark.parametrize("fen", [0, -1, CAP + 1, 1.0, "1", True])
@@ -83,7 +90,9 @@ def test_money_is_reserved_then_shared(operator: Actor, buyer: str, seller: str,
         ("reserve", -999, 999, 1),
         ("commit", 0, -999, 1),
     ]
-    assert statement(seller, MONEY)[0].reference == row.id
+    line = statement(seller, MONEY)[0].to_json()
+    assert (line["reference"], line["available"], line["balance"]) == (row.id, 600, 600)
+    assert line["time"].endswith("Z")
     assert sound()
 
 

@@ -168,12 +168,14 @@ def test_covers_is_transitive(data: st.DataObject) -> None:
 
 
 @given(st.data())
-@settings(max_examples=600)
+@settings(max_examples=300)
 def test_the_meet_permits_exactly_what_both_permit(data: st.DataObject) -> None:
     a, b = data.draw(TERMS_OR_NOTHING), data.draw(TERMS_OR_NOTHING)
     both = meet(a, b)
     proposed, now = data.draw(proposals(a, b, both)), data.draw(MOMENTS)
-    assert bool(evaluate(both, proposed, now)) == (bool(evaluate(a, proposed, now)) and bool(evaluate(b, proposed, now)))
+    assert bool(evaluate(both, proposed, now)) == (
+        bool(evaluate(a, proposed, now)) and bool(evaluate(b, proposed, now))
+    )
 
 
 @given(st.data())

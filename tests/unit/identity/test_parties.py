@@ -96,6 +96,7 @@ def test_a_code_is_registered_once_and_nothing_is_left_of_the_second_try(operato
         ({"name": "  "}, "identity.name"),
         ({"name": "字" * 201}, "identity.name"),
         ({"name": "甲\n乙"}, "identity.name"),
+        ({"name": "甲\udc80"}, "identity.name"),
         ({"name": "甲", "code": "91510104123456788G"}, "identity.code"),
         ({"name": "张三", "kind": PartyKind.PERSON, "code": CODE}, "identity.code_of_organisation"),
         ({"name": "甲", "roles": frozenset()}, "identity.roles"),
@@ -132,6 +133,9 @@ def test_a_party_is_found_by_id_code_and_name(operator: Actor) -> None:
         assert queries.resolve(text).id == party.id
     for text in ("无此主体", OTHER_CODE, ids.new("party")):
         with pytest.raises(NotFound):
+            queries.resolve(text)
+    for text in ("", "\0", "\udc80"):
+        with pytest.raises(Invalid):
             queries.resolve(text)
 
 

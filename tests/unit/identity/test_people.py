@@ -44,6 +44,7 @@ def test_a_new_member_can_sign_in_and_act(own: Actor, party: Party) -> None:
     actor = queries.actor_for(party.id, Via.PAGE, membership.person_id)
     assert (actor.person, actor.roles) == (membership.person_id, party.roles)
     assert [row.party.name for row in queries.memberships(membership.person_id)] == ["甲"]
+    assert [(row.person.username, row.role) for row in queries.members(party.id)] == [("lin.wei", "steward")]
 
 
 def test_no_secret_and_no_name_of_a_person_reaches_the_record(own: Actor, party: Party) -> None:
@@ -160,7 +161,7 @@ def test_a_token_never_carries_a_role_its_party_does_not_hold(operator: Actor) -
     assert queries.actor_of_token(token.secret, Scope.READ).roles == {Role.BUYER}
 
 
-@pytest.mark.parametrize("secret", ["", "shudu_", "shudu_" + "A" * 43, "𠮷"])
+@pytest.mark.parametrize("secret", ["", "shudu_", "shudu_" + "A" * 43, "𠮷", "\udc80"])
 def test_an_unknown_token(db: None, secret: str) -> None:
     with pytest.raises(Refused) as caught:
         queries.actor_of_token(secret)

@@ -5,84 +5,90 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Entry',
+            name="Entry",
             fields=[
-                ('id', models.CharField(editable=False, max_length=64, primary_key=True, serialize=False)),
-                ('index', models.PositiveBigIntegerField()),
-                ('outbox', models.PositiveBigIntegerField(unique=True)),
-                ('event', models.CharField(max_length=40)),
-                ('subject', models.CharField(max_length=64)),
-                ('time', models.DateTimeField()),
-                ('leaf', models.BinaryField()),
-                ('leaf_hash', models.BinaryField()),
+                ("id", models.CharField(editable=False, max_length=64, primary_key=True, serialize=False)),
+                ("index", models.PositiveBigIntegerField()),
+                ("outbox", models.PositiveBigIntegerField(unique=True)),
+                ("event", models.CharField(max_length=40)),
+                ("subject", models.CharField(max_length=64)),
+                ("time", models.DateTimeField()),
+                ("leaf", models.BinaryField()),
+                ("leaf_hash", models.BinaryField()),
             ],
         ),
         migrations.CreateModel(
-            name='Log',
+            name="Log",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('origin', models.CharField(max_length=255, unique=True)),
-                ('algorithm', models.CharField(max_length=20)),
-                ('key_id', models.CharField(max_length=8, unique=True)),
-                ('public_key', models.BinaryField()),
-                ('opened', models.DateTimeField()),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("origin", models.CharField(max_length=255, unique=True)),
+                ("algorithm", models.CharField(max_length=20)),
+                ("key_id", models.CharField(max_length=8, unique=True)),
+                ("public_key", models.BinaryField()),
+                ("opened", models.DateTimeField()),
             ],
         ),
         migrations.CreateModel(
-            name='Disclosure',
+            name="Disclosure",
             fields=[
-                ('entry', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, serialize=False, to='ledger.entry')),
-                ('fields', models.JSONField()),
+                (
+                    "entry",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        primary_key=True,
+                        serialize=False,
+                        to="ledger.entry",
+                    ),
+                ),
+                ("fields", models.JSONField()),
             ],
         ),
         migrations.AddField(
-            model_name='entry',
-            name='log',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='ledger.log'),
+            model_name="entry",
+            name="log",
+            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="ledger.log"),
         ),
         migrations.CreateModel(
-            name='TreeHead',
+            name="TreeHead",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('size', models.PositiveBigIntegerField()),
-                ('root', models.BinaryField()),
-                ('frontier', models.BinaryField()),
-                ('checkpoint', models.TextField()),
-                ('time', models.DateTimeField()),
-                ('log', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='ledger.log')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("size", models.PositiveBigIntegerField()),
+                ("root", models.BinaryField()),
+                ("frontier", models.BinaryField()),
+                ("checkpoint", models.TextField()),
+                ("time", models.DateTimeField()),
+                ("log", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="ledger.log")),
             ],
         ),
         migrations.CreateModel(
-            name='HashTile',
+            name="HashTile",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('level', models.PositiveSmallIntegerField()),
-                ('index', models.PositiveBigIntegerField()),
-                ('hashes', models.BinaryField()),
-                ('log', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='ledger.log')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("level", models.PositiveSmallIntegerField()),
+                ("index", models.PositiveBigIntegerField()),
+                ("hashes", models.BinaryField()),
+                ("log", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="ledger.log")),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('log', 'level', 'index'), name='tile_place')],
+                "constraints": [models.UniqueConstraint(fields=("log", "level", "index"), name="tile_place")],
             },
         ),
         migrations.AddIndex(
-            model_name='entry',
-            index=models.Index(fields=['subject', 'event'], name='entry_subject'),
+            model_name="entry",
+            index=models.Index(fields=["subject", "event"], name="entry_subject"),
         ),
         migrations.AddConstraint(
-            model_name='entry',
-            constraint=models.UniqueConstraint(fields=('log', 'index'), name='entry_place'),
+            model_name="entry",
+            constraint=models.UniqueConstraint(fields=("log", "index"), name="entry_place"),
         ),
         migrations.AddConstraint(
-            model_name='treehead',
-            constraint=models.UniqueConstraint(fields=('log', 'size'), name='one_root_per_size'),
+            model_name="treehead",
+            constraint=models.UniqueConstraint(fields=("log", "size"), name="one_root_per_size"),
         ),
     ]

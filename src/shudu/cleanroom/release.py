@@ -1,0 +1,246 @@
+"""Release class A: from one score per row to a table of groups that may leave. Trusted code, outside the sandbox.
+
+Each released row stands for at least `min_group` distinct entities, counted on the declared key and not on rows. Groups
+that do not reach it, or that one or two entities dominate, go into one remainder row, which is held to the same rules
+and takes in the smallest other groups until it meets them. Rules after the output checks of statistical research
+environments (thresholds, NK dominance, counts as evidence); their values stand in `release_policy.py`.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from shudu.policy.types import Decision, Refused, Text
+
+from .cells import Cells, Floats, Ints, encode, encode_sorted, renumber
+from .product import to_csv, to_parquet
+from .release_policy import DEFAULTS, ReleasePolicy, strictest
+
+__all__ = [
+    "DEFAULTS",
+    "MEASURES",
+    "Check",
+    "ReleasePolicy",
+    "ReleaseRefused",
+    "ReleaseSpec",
+    "Released",
+    "release",
+    "strictest",
+    "to_csv",
+    "to_parquet",
+]
+
+MEASURES = pa.schema(
+    [
+        pa.field("is_remainder", pa.bool_(), nullable=False),
+        pa.field("entities", pa.int64(), nullable=False),
+        pa.field("mean_score", pa.float64(), nullable=False),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseSpec:
+    """What was agreed to leave: groups by columns that all owners `allowed`, counted on `key`, under `policy`."""
+
+    key: str
+    group_by: tuple[str, ...]
+    allowed: frozenset[str]
+    policy: ReleasePolicy = DEFAULTS
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One rule's finding. The evidence is counts, never values: it is kept beside the product."""
+
+    name: str
+    ok: bool
+    evidence: Mapping[str, int]
+
+    def to_json(self) -> dict[str, Any]:
+        return {"name": self.name, "ok": self.ok, "evidence": dict(self.evidence)}
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """The table: the group-by columns, then `MEASURES`; sorted by group, the remainder last."""
+
+    table: pa.Table
+    checks: tuple[Check, ...]
+
+
+class ReleaseRefused(Refused):
+    """Nothing leaves; the last of `checks` is the rule that stopped it."""
+
+    checks: tuple[Check, ...] = ()
+
+
+class _Checks(list[Check]):
+    def require(self, name: str, ok: bool, message: Text, remedy: Text, **evidence: int) -> None:
+        self.append(Check(name, ok, evidence))
+        if not ok:
+            decision = Decision.deny(f"release.{name}", message, remedy)
+            error = ReleaseRefused(f"release.{name}", message, remedy)
+            error.decision, error.checks = decision, tuple(self)
+            raise error
+
+
+def release(scores: Floats, rows: pa.Table, spec: ReleaseSpec) -> Released:
+    """Group, check and round.
+
+    `scores` holds one finite number per row of `rows`, a table with the key and the group-by columns. An entity with
+    several rows in a group counts once, with the mean of its scores. Raises ReleaseRefused (`release.group_by`, `key`,
+    `text`, `too_many_groups`, `too_few`, `too_large`); ValueError if scores and rows do not belong together.
+    """
+    if len(scores) != len(rows) or not np.isfinite(scores).all():
+        raise ValueError("one finite score per row is needed")
+    checks, policy = _Checks(), spec.policy
+    _check_group_by(checks, spec, rows.schema)
+    entity = _entities(checks, rows.column(spec.key))
+    label, groups = _groups(checks, rows.select(list(spec.group_by)), len(rows), policy)
+    cells = Cells(label, entity, scores, policy)
+    merge = cells.merge()
+    kept = np.flatnonzero(~merge.merged)
+    checks.require(
+        "too_few",
+        merge.met,
+        Text(
+            "结果背后的主体过少或过于集中，不予输出。",
+            "Too few entities, or too unequal ones, stand behind the result.",
+        ),
+        Text("请减少分组列，或使用更多数据。", "Group by fewer columns, or use more data."),
+        min_group=policy.min_group,
+        entities_in=cells.people,
+        groups_in=cells.count,
+        groups_small=merge.small,
+        groups_dominated=merge.dominated,
+        groups_pulled_in=merge.pulled_in,
+        groups_merged=int(merge.merged.sum()),
+        groups_out=len(kept),
+    )
+    measured = [(False, int(cells.entities[cell]), float(cells.mean[cell])) for cell in kept]
+    if merge.merged.any():
+        entities, mean, _ = cells.together(merge.merged)
+        measured.append((True, entities, mean))
+        groups = [[*(values[cell] for cell in kept), None] for values in groups]
+    table = _table(spec, rows.schema, groups, measured)
+    sizes = {"csv_bytes": len(to_csv(table)), "parquet_bytes": len(to_parquet(table))}
+    checks.require(
+        "too_large",
+        len(table) <= policy.max_rows
+        and table.num_columns <= policy.max_columns
+        and max(sizes.values()) <= policy.max_bytes,
+        Text("结果超出一次输出的上限。", "The result is larger than one release may be."),
+        Text("请减少分组列。", "Group by fewer columns."),
+        rows=len(table),
+        columns=table.num_columns,
+        max_rows=policy.max_rows,
+        max_columns=policy.max_columns,
+        max_bytes=policy.max_bytes,
+        **sizes,
+    )
+    return Released(table, tuple(checks))
+
+
+def _check_group_by(checks: _Checks, spec: ReleaseSpec, schema: pa.Schema) -> None:
+    refused = {spec.key, *MEASURES.names}
+    wrong = [
+        n for n in spec.group_by if n not in spec.allowed or n in refused or not _is_category(schema.field(n).type)
+    ]
+    checks.require(
+        "group_by",
+        not wrong and len(set(spec.group_by)) == len(spec.group_by),
+        Text(
+            f"不能按这些列分组：{'、'.join(wrong or spec.group_by)}。",
+            f"The result may not be grouped by {', '.join(wrong or spec.group_by)}.",
+        ),
+        Text(
+            "只能按约定的文本、整数、布尔或日期列分组，每列一次，且不能是主体标识列。",
+            "Group by agreed text, whole-number, boolean or date columns, each once, never by the entity key.",
+        ),
+        columns=len(spec.group_by),
+        refused=len(wrong),
+    )
+
+
+def _entities(checks: _Checks, column: pa.ChunkedArray) -> Ints:
+    checks.require(
+        "key",
+        column.null_count == 0,
+        Text("主体标识列有空值，无法计数。", "The entity key has empty values, so entities cannot be counted."),
+        Text("请数据提供方补全主体标识后重新发布。", "The provider should fill the key and publish again."),
+        nulls=column.null_count,
+    )
+    return encode(column)[0]
+
+
+def _groups(checks: _Checks, rows: pa.Table, count: int, policy: ReleasePolicy) -> tuple[Ints, list[list[Any]]]:
+    """The group of every row, numbered in the order of the group-by values, and each column's value by group."""
+    encoded = [encode_sorted(column) for column in rows.columns]
+    too_long = sum(isinstance(v, str) and len(v) > policy.max_text for _, found in encoded for v in found)
+    checks.require(
+        "text",
+        not too_long,
+        Text("分组列含有自由文本，不予输出。", "A group-by column holds free text, which may not leave."),
+        Text("请按分类较短的列分组。", "Group by a column of short categories."),
+        max_text=policy.max_text,
+        too_long=too_long,
+    )
+    label = np.zeros(count, np.int64)
+    for codes, found in encoded:
+        # Renumbered each time, so that the product of many columns' sizes never overflows.
+        label = renumber(label * len(found) + codes)
+    one_of = np.zeros(int(label.max()) + 1 if count else 0, np.int64)
+    one_of[label] = np.arange(count)
+    checks.require(
+        "too_many_groups",
+        len(one_of) <= policy.max_rows,
+        Text("分组过多，不予输出。", "There are too many groups to release."),
+        Text("请减少分组列，或按更粗的分类分组。", "Group by fewer or coarser columns."),
+        groups_in=len(one_of),
+        max_rows=policy.max_rows,
+    )
+    return label, [[found[codes[row]] for row in one_of] for codes, found in encoded]
+
+
+def _table(
+    spec: ReleaseSpec, schema: pa.Schema, groups: list[list[Any]], measured: list[tuple[bool, int, float]]
+) -> pa.Table:
+    """Whole numbers stay numbers, every other group value is written as text; the schema hangs on no value."""
+    fields, columns = [], []
+    for name, values in zip(spec.group_by, groups, strict=True):
+        kind = pa.int64() if pa.types.is_integer(schema.field(name).type) else pa.string()
+        fields.append(pa.field(name, kind))
+        columns.append(pa.array([_plain(value) for value in values], kind))
+    remainder, entities, means = zip(*measured, strict=True)
+    rounded = [_significant(mean, spec.policy.significant_digits) for mean in means]
+    columns += [pa.array(remainder), pa.array(entities, pa.int64()), pa.array(rounded, pa.float64())]
+    return pa.Table.from_arrays(columns, schema=pa.schema([*fields, *MEASURES]))
+
+
+def _is_category(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    if pa.types.is_uint64(kind):  # does not fit the whole numbers of the released table
+        return False
+    is_ = pa.types
+    return any(test(kind) for test in (is_.is_string, is_.is_large_string, is_.is_integer, is_.is_boolean, is_.is_date))
+
+
+def _plain(value: Any) -> str | int | None:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, datetime.date):
+        return value.isoformat()
+    return None if value is None else value if isinstance(value, int) else str(value)
+
+
+def _significant(value: float, digits: int) -> float:
+    """Rounded in decimal to `digits` significant digits (ties to even); never a negative zero."""
+    return float(f"{value:.{digits}g}") + 0.0

@@ -1,0 +1,108 @@
+"""Which type a column of text may take without losing a digit.
+
+A column gets the first type of `LADDER` that holds for all its values; whatever fits none stays text, as it is:
+- BOOLEAN: `true` and `false`, nothing else.
+- BIGINT: up to 15 digits, no leading zero, no plus: an identity number of 18 digits or a code such as 0028 is text.
+- DOUBLE: a decimal of up to 15 digits (every such decimal survives IEEE 754 binary64), or one that binary64 writes
+  back character for character. An exponent must carry its sign, so that a code such as 12E4 is text.
+- DATE, TIMESTAMP: ISO 8601 without a zone (a zone would be lost).
+An empty cell has no value in a typed column. In a text column a quoted empty cell is an empty text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+TEXT = "VARCHAR"
+LADDER = ("BOOLEAN", "BIGINT", "DOUBLE", "DATE", "TIMESTAMP")
+MISTYPED = "shudu-mistyped-column"
+
+_DECIMAL = r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-][0-9]{1,2})?"
+_MOMENT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?"
+_FITS = {
+    "BOOLEAN": "$c IN ('true', 'false')",
+    "BIGINT": "CASE WHEN strlen($c) <= 15 OR (strlen($c) = 16 AND $c[1] = '-')"
+    " THEN CAST(TRY_CAST($c AS BIGINT) AS VARCHAR) = $c ELSE false END",
+    "DOUBLE": f"CASE WHEN NOT regexp_full_match($c, '{_DECIMAL}') THEN false WHEN strlen($c) <= 15 THEN true"
+    " WHEN strlen(translate($c, '-.', '')) <= 15 THEN true"
+    " ELSE CAST(TRY_CAST($c AS DOUBLE) AS VARCHAR) = $c END",
+    "DATE": "CASE WHEN strlen($c) = 10 THEN CAST(TRY_CAST($c AS DATE) AS VARCHAR) = $c ELSE false END",
+    "TIMESTAMP": f"CASE WHEN regexp_full_match($c, '{_MOMENT}')"
+    " THEN CAST(TRY_CAST($c AS TIMESTAMP) AS VARCHAR) = CASE WHEN contains($c, '.')"
+    " THEN rtrim(rtrim(replace($c, 'T', ' '), '0'), '.') ELSE replace($c, 'T', ' ') END ELSE false END",
+}
+
+
+def _fits(type_: str, c: str) -> str:
+    """SQL: does the text in `c`, which is neither NULL nor empty, fit `type_`? NULL means no."""
+    return _FITS[type_].replace("$c", c)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """The types all values seen so far allow, and whether there was any value at all."""
+
+    types: tuple[str, ...] = LADDER
+    values: bool = False
+
+    @property
+    def best(self) -> str | None:
+        """The type to take; None while no value was seen."""
+        if not self.values:
+            return None
+        return self.types[0] if self.types else TEXT
+
+
+def quoted(name: str) -> str:
+    """A name as an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """A text as an SQL string."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def raw(number: int) -> str:
+    """The name under which column `number` is read as text: the file's own names stay out of the parsing."""
+    return f"c{number}"
+
+
+def examine(columns: Sequence[Candidates]) -> str:
+    """SQL aggregates that say which candidates survive: for each column, the count of values and one per type."""
+    asked = []
+    for number, column in enumerate(columns):
+        c = raw(number)
+        asked.append(f"count(nullif({c}, ''))")
+        asked += [f"coalesce(bool_and(coalesce({_fits(t, c)}, false)) FILTER ({c} <> ''), true)" for t in column.types]
+    return ", ".join(asked)
+
+
+def survivors(columns: Sequence[Candidates], answer: Sequence[object]) -> list[Candidates]:
+    """Read the answer to `examine`."""
+    found, values = [], iter(answer)
+    for column in columns:
+        count = next(values)
+        found.append(Candidates(tuple(t for t in column.types if next(values)), bool(count)))
+    return found
+
+
+def projection(columns: Sequence[Candidates], names: Sequence[str]) -> str:
+    """SELECT list that types every column and raises an error naming `MISTYPED` where a value does not fit."""
+    return ", ".join(
+        f"{_typed(raw(number), column.best)} AS {quoted(name)}"
+        for number, (column, name) in enumerate(zip(columns, names, strict=True))
+    )
+
+
+def _typed(c: str, type_: str | None) -> str:
+    if type_ == TEXT:
+        return c
+    if type_ is None:
+        return f"CASE WHEN {c} IS NULL OR {c} = '' THEN {c} ELSE error('{MISTYPED}') END"
+    fits = _fits(type_, c)
+    return (
+        f"CASE WHEN {c} IS NULL OR {c} = '' THEN NULL WHEN {fits} THEN CAST({c} AS {type_})"
+        f" ELSE CAST(error('{MISTYPED}') AS {type_}) END"
+    )

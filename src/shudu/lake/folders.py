@@ -1,0 +1,124 @@
+"""Folders that appear whole or not at all: written aside, made durable, then renamed into place.
+
+A crash leaves a staging folder or a folder that no version knows; `sweep` removes both. A staging folder is locked
+while its writer lives, so that a long write is never swept.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from pathlib import Path, PurePosixPath
+
+from shudu.policy import clock
+
+STAGING = ".staging"
+GRACE = timedelta(hours=1)
+
+
+@contextmanager
+def staging(lake: Path) -> Iterator[Path]:
+    """A private folder to write in, with an empty `files` and `spill`; gone afterwards, whatever happened."""
+    folder = lake / STAGING / uuid.uuid4().hex
+    make_durable_folder(folder)
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        (folder / "files").mkdir(mode=0o700)
+        (folder / "spill").mkdir(mode=0o700)
+        yield folder
+    finally:
+        os.close(handle)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def publish(files: Path, target: Path) -> None:
+    """Make `files` durable and rename it to `target`. Raises FileExistsError when `target` holds something."""
+    for file in files.iterdir():
+        sync(file)
+    # The sweep counts the hour of grace from here, not from the beginning of a long write.
+    os.utime(files)
+    sync(files)
+    for attempt in range(3):
+        make_durable_folder(target.parent)
+        try:
+            os.rename(files, target)
+            break
+        except OSError as error:
+            if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+                raise FileExistsError(error.errno, "already stored", str(target)) from None
+            # A sweep may remove a parent while it is empty.
+            if not isinstance(error, FileNotFoundError) or attempt == 2:
+                raise
+    sync(target.parent)
+
+
+def withdraw(lake: Path, target: Path) -> None:
+    """Remove a folder whole: renamed aside first, so that nobody sees half of it."""
+    if not target.is_dir():
+        return
+    with staging(lake) as aside:
+        os.rename(target, aside / "withdrawn")
+        sync(target.parent)
+
+
+def make_durable_folder(folder: Path) -> None:
+    """Make a folder and its missing parents, private to this account, each entry durable."""
+    if folder.is_dir():
+        return
+    make_durable_folder(folder.parent)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    sync(folder.parent)
+
+
+def sync(path: Path) -> None:
+    """fsync a file or a folder."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sweep(home: Path, known: set[str]) -> list[str]:
+    """Remove what a crash left: folders of which no file is `known` (paths relative to the home), older than an hour.
+
+    Returns the removed folders, relative to the home.
+    """
+    lake = home / "lake"
+    kept = {str(PurePosixPath(path).parent) for path in known}
+    orphans = [folder for folder in lake.glob("[!.]*/*/*") if str(folder.relative_to(home)) not in kept]
+    removed = []
+    for folder in [*orphans, *(lake / STAGING).glob("*")]:
+        if _older(folder) and (folder.parent.name != STAGING or _abandoned(folder)):
+            shutil.rmtree(folder, ignore_errors=True)
+            removed.append(str(folder.relative_to(home)))
+    for folder in [*lake.glob("[!.]*/*"), *lake.glob("[!.]*")]:
+        if _older(folder):
+            with suppress(OSError):  # not empty
+                folder.rmdir()
+    return removed
+
+
+def _older(folder: Path) -> bool:
+    try:
+        return clock.now().timestamp() - folder.stat().st_mtime > GRACE.total_seconds()
+    except FileNotFoundError:
+        return False
+
+
+def _abandoned(folder: Path) -> bool:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(handle)
+    return True

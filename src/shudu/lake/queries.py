@@ -1,0 +1,28 @@
+"""The store of this installation, and the observers that see each of its new tables."""
+
+from __future__ import annotations
+
+from django.conf import settings
+
+from .actions import StoredDataKeys
+from .keys import Keyring
+from .store import DuckDBStore, TableStore
+from .types import ObserverFactory
+
+_observers: dict[str, ObserverFactory] = {}
+
+
+def register_observer(name: str, factory: ObserverFactory) -> None:
+    """Let an observer see every new table; what it finds stands in `Stored.observations[name]`. Call it in `ready`."""
+    _observers[name] = factory
+
+
+def keyring() -> Keyring:
+    """The key-encryption keys of this installation, in its folder of keys beside the home."""
+    return Keyring(settings.OPTIONS.keys)
+
+
+def store() -> TableStore:
+    """The store in this home."""
+    options = settings.OPTIONS
+    return DuckDBStore(settings.HOME, StoredDataKeys(keyring()), dict(_observers), options.max_upload_mb << 20)

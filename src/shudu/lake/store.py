@@ -1,0 +1,252 @@
+"""The port to stored files, and its adapter: folders of Parquet and plain files under the home, read with DuckDB."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from shudu.policy.types import Conflict, Invalid, Text
+
+from . import folders, ingest
+from .engine import connect, explained, parquet
+from .keys import seal, unseal
+from .reading import (
+    batches,
+    check,
+    copy_checked,
+    decrypted_tables,
+    file_sha256,
+    is_encrypted_parquet,
+    read_checked,
+    replacing,
+    write_ipc,
+)
+from .types import ObserverFactory, Place, Stored, StoredFile
+from .watch import watch
+
+TABLE = "data.parquet"
+
+
+class DataKeys(Protocol):
+    """Where the data keys of encrypted versions are kept."""
+
+    def create(self, place: Place) -> bytes: ...
+    def secret(self, place: Place) -> bytes: ...
+    def destroy(self, place: Place) -> None: ...
+
+
+class TableStore(Protocol):
+    """Stored versions: each is written once and whole, durable before it is acknowledged, and never changed."""
+
+    def write_csv(self, source: Path, place: Place, *, key: str | None, encrypted: bool = False) -> Stored:
+        """Store a CSV (UTF-8, header, commas) as a table.
+
+        Raises Invalid `publish.file`, `.empty`, `.size`, `.format` (with the row at fault) or `.key`, Conflict
+        `publish.changed` or `lake.exists`, Unavailable `lake.space` or `lake.memory`; then nothing is stored.
+        """
+        ...
+
+    def write_files(
+        self, files: Mapping[str, bytes], place: Place, *, encrypted: bool = False
+    ) -> tuple[StoredFile, ...]:
+        """Store files as they are; the same again at the same place changes nothing, others raise Conflict."""
+        ...
+
+    def read_table(self, files: Sequence[StoredFile], place: Place, columns: Sequence[str]) -> Any:
+        """These columns in this order as a `pyarrow.Table`, rows in the order they were stored."""
+        ...
+
+    def export_ipc(self, files: Sequence[StoredFile], place: Place, columns: Sequence[str], target: Path) -> int:
+        """Write exactly these columns, in this order, to an uncompressed Arrow IPC file; returns the rows."""
+        ...
+
+    def read_file(self, file: StoredFile, place: Place) -> bytes:
+        """The content of a file, its digest checked. Raises Conflict `lake.damaged` when it is not what was stored."""
+        ...
+
+    def copy_file(self, file: StoredFile, place: Place, target: Path) -> None:
+        """Copy a file's content to `target`, replacing it whole or not at all; checks as `read_file` does."""
+        ...
+
+    def erase(self, place: Place) -> None:
+        """Remove a version's files, then its data key; idempotent. Call it after the tombstone has committed."""
+        ...
+
+    def sweep(self, known: set[str]) -> list[str]:
+        """Remove what a crash left behind: folders older than an hour of which no file's path is `known`."""
+        ...
+
+
+@dataclass(frozen=True)
+class DuckDBStore:
+    """`home` holds the folder `lake`; `keys` opens what is encrypted; `observers` see every new table."""
+
+    home: Path
+    keys: DataKeys
+    observers: Mapping[str, ObserverFactory] = field(default_factory=dict)
+    max_bytes: int = 5_120 << 20
+
+    def write_csv(self, source: Path, place: Place, *, key: str | None, encrypted: bool = False) -> Stored:
+        with ingest.opened(source, self.max_bytes) as opened, explained():
+            if key is not None and key not in opened.names:
+                raise _no_key(key)
+            if self._folder(place).exists():
+                raise _exists()
+            secret = self.keys.create(place) if encrypted else None
+            with folders.staging(self._lake) as folder, connect(folder / "spill", secret=secret) as connection:
+                target = folder / "files" / TABLE
+                written = ingest.write(connection, opened, target, encrypted=encrypted)
+                table = parquet([target], encrypted=encrypted, options=", file_row_number = true")
+                key_column = next((column for column in written.columns if column.name == key), None)
+                found = watch(connection, table, written, opened, key_column, self.observers)
+                size, digest = target.stat().st_size, file_sha256(target)
+                opened.check_unchanged()
+                self._publish(folder, place)
+        sensitive = {name: kind.value for each in found.values() for name, kind in each.sensitivity.items()}
+        return Stored(
+            files=(StoredFile(TABLE, str(place.path_of(TABLE)), size, digest, written.rows),),
+            columns=tuple(replace(column, sensitivity=sensitive.get(column.name)) for column in written.columns),
+            rows=written.rows,
+            source_sha256=written.source_sha256,
+            source_bytes=written.source_bytes,
+            observations={name: each.value for name, each in found.items()},
+        )
+
+    def write_files(
+        self, files: Mapping[str, bytes], place: Place, *, encrypted: bool = False
+    ) -> tuple[StoredFile, ...]:
+        if not files:
+            raise ValueError("a version has at least one file")
+        with explained():
+            if self._folder(place).exists():
+                return self._same(files, place, encrypted)
+            secret = self.keys.create(place) if encrypted else None
+            with folders.staging(self._lake) as folder:
+                stored = []
+                for name, content in files.items():
+                    data = seal(secret, content, _context(place, name)) if secret else content
+                    place.path_of(name)
+                    (folder / "files" / name).write_bytes(data)
+                    stored.append(_stored(place, name, data, content if secret else None))
+                try:
+                    folders.publish(folder / "files", self._folder(place))
+                except FileExistsError:
+                    return self._same(files, place, encrypted)
+            return tuple(stored)
+
+    def read_table(self, files: Sequence[StoredFile], place: Place, columns: Sequence[str]) -> pa.Table:
+        with explained(), self._batches(files, place, columns) as batches:
+            return batches.read_all()
+
+    def export_ipc(self, files: Sequence[StoredFile], place: Place, columns: Sequence[str], target: Path) -> int:
+        with explained(), self._batches(files, place, columns) as batches:
+            return write_ipc(batches, target)
+
+    def read_file(self, file: StoredFile, place: Place) -> bytes:
+        with explained():
+            data = read_checked(self._path(file, place), file)
+            return self._opened(data, file, place)
+
+    def copy_file(self, file: StoredFile, place: Place, target: Path) -> None:
+        with explained(), replacing(target) as part:
+            if file.plain_sha256 is None:
+                copy_checked(self._path(file, place), file, part)
+            else:
+                part.write_bytes(self.read_file(file, place))
+
+    def erase(self, place: Place) -> None:
+        with explained():
+            folders.withdraw(self._lake, self._folder(place))
+            self.keys.destroy(place)
+
+    def sweep(self, known: set[str]) -> list[str]:
+        with explained():
+            return folders.sweep(self.home, known)
+
+    @contextmanager
+    def _batches(
+        self, files: Sequence[StoredFile], place: Place, columns: Sequence[str]
+    ) -> Iterator[pa.RecordBatchReader]:
+        """The columns of a version's tables, streamed; every file's digest is checked before its first row."""
+        paths = [self._path(file, place) for file in files]
+        for path, file in zip(paths, files, strict=True):
+            check(path, file)
+        if any(file.plain_sha256 for file in files):
+            yield decrypted_tables([self.read_file(file, place) for file in files], columns)
+            return
+        encrypted = any(is_encrypted_parquet(path) for path in paths)
+        with connect(secret=self.keys.secret(place) if encrypted else None) as connection:
+            yield batches(connection, parquet(paths, encrypted=encrypted), columns)
+
+    def _same(self, files: Mapping[str, bytes], place: Place, encrypted: bool) -> tuple[StoredFile, ...]:
+        """What lies at `place`, if it is exactly `files`: a step that is tried again finds its work done."""
+        folder = self._folder(place)
+        if {path.name for path in folder.iterdir()} != set(files):
+            raise _exists()
+        stored = []
+        for name, content in files.items():
+            data = (folder / name).read_bytes()
+            file = _stored(place, name, data, content if encrypted else None)
+            if self._opened(data, file, place) != content:
+                raise _exists()
+            stored.append(file)
+        return tuple(stored)
+
+    def _opened(self, data: bytes, file: StoredFile, place: Place) -> bytes:
+        if file.plain_sha256 is None:
+            return data
+        return unseal(self.keys.secret(place), data, _context(place, file.name))
+
+    def _publish(self, staged: Path, place: Place) -> None:
+        try:
+            folders.publish(staged / "files", self._folder(place))
+        except FileExistsError:
+            raise _exists() from None
+
+    @property
+    def _lake(self) -> Path:
+        return self.home / "lake"
+
+    def _folder(self, place: Place) -> Path:
+        return self.home / place.folder
+
+    def _path(self, file: StoredFile, place: Place) -> Path:
+        if file.path != str(place.path_of(file.name)):
+            raise ValueError(f"{file.path!r} is not a file of {place}")
+        return self.home / file.path
+
+
+def _stored(place: Place, name: str, data: bytes, plain: bytes | None) -> StoredFile:
+    digest = hashlib.sha256(data).hexdigest()
+    plain_digest = None if plain is None else hashlib.sha256(plain).hexdigest()
+    return StoredFile(name, str(place.path_of(name)), len(data), digest, plain_sha256=plain_digest)
+
+
+def _context(place: Place, name: str) -> tuple[str, ...]:
+    return ("file", place.owner, place.asset, place.version, name)
+
+
+def _exists() -> Conflict:
+    return Conflict(
+        "lake.exists",
+        Text(
+            "这个版本已经存有其他内容，存储的版本不能更改。",
+            "This version already holds something else; a stored version never changes.",
+        ),
+        Text("请作为新版本发布。", "Publish it as a new version."),
+    )
+
+
+def _no_key(key: str) -> Invalid:
+    return Invalid(
+        "publish.key",
+        Text(f"表头中没有名为“{key}”的列，无法作为主键。", f"The header has no column “{key}” to be the key."),
+        Text("请核对列名（区分大小写）。", "Check the column's name (case counts)."),
+        {"column": key},
+    )

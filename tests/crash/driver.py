@@ -1,0 +1,303 @@
+"""Kills a process at every point at which an operation changes anything, lets another finish, and looks for damage.
+
+    python driver.py prepare HOME                 a home with an order waiting to be run
+    python driver.py matrix HOME OPERATION        one line of JSON per point: its name, and what was found wrong
+
+A point is every commit of the database, every rename, fsync and start of a process, before and after it. Each trial
+starts from the same prepared home; the operation runs in a forked child that is ended by SIGKILL at its point.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+EXAMPLE = Path(__file__).parents[2] / "docs" / "example"
+PRICE = 120_001
+FUNDS = 500_000
+
+
+def setup(home: Path) -> None:
+    os.environ.update(SHUDU_HOME=str(home), SHUDU_KEYS=f"{home}.keys", SHUDU_LEASE_SECONDS="1")
+    from shudu.cli.house import open_home
+
+    open_home(home)
+
+
+# --- the operations that are killed
+
+
+def parties() -> dict[str, Any]:
+    from shudu.identity import queries as identity
+
+    named = {"provider": "甲数据公司", "modeller": "乙模型公司", "buyer": "丙研究院"}
+    return {role: identity.actor_for(identity.resolve(name).id) for role, name in named.items()}
+
+
+def publish() -> None:
+    from shudu.catalog import actions
+    from shudu.catalog.types import PublishTable
+
+    request = PublishTable(source=EXAMPLE / "customers.csv", title="又一份", key="customer_no", level="L3")
+    actions.publish(parties()["provider"], request, idempotency_key="again")
+
+
+def order() -> None:
+    from shudu.agreements.queries import Offer
+    from shudu.exchange import actions
+    from shudu.exchange.types import PlaceOrder
+
+    offer = Offer.objects.get()
+    actions.place(parties()["buyer"], PlaceOrder(offer=offer.id, purpose="research"), idempotency_key="again")
+
+
+def start() -> None:
+    from shudu.exchange import actions
+
+    actions.start_run(parties()["buyer"], first_order(), idempotency_key="again")
+
+
+def run() -> None:
+    from shudu.runs import worker
+    from shudu.runs.queries import Run
+
+    start()
+    worker.settle(Run.objects.get(kind="compute").id, timeout=60)
+
+
+def news() -> None:
+    from shudu.runs import worker
+
+    while worker.spread_news():
+        pass
+
+
+def first_order() -> str:
+    from shudu.exchange.models import Order
+
+    return Order.objects.order_by("id").first().id
+
+
+OPERATIONS: dict[str, Callable[[], None]] = {"publish": publish, "order": order, "run": run}
+
+
+# --- what must hold afterwards, whatever happened
+
+
+def wrong(operation: str) -> list[str]:
+    from shudu.accounts import queries as accounts
+    from shudu.catalog.models import Asset, Version
+    from shudu.catalog.queries import files, place
+    from shudu.exchange.models import Order
+    from shudu.lake import queries as lake
+    from shudu.ledger.integrity import check
+    from shudu.policy.models import Outbox
+    from shudu.runs.models import Run, RunOutput
+
+    found: list[str] = []
+
+    def expect(what: str, is_: object, should: object) -> None:
+        if is_ != should:
+            found.append(f"{what}: {is_!r}, not {should!r}")
+
+    events = list(Outbox.objects.values_list("event", flat=True))
+    buyer = parties()["buyer"].party
+    ordered = 2 if operation == "order" else 1
+    expect("books", {unit: total for unit, total in accounts.books().items() if total}, {})
+    expect("drift", accounts.drift(), {})
+    expect("ledger", [finding.where for finding in check()], [])
+    expect(
+        "events left",
+        Outbox.objects.filter(dispatched=False).count() + Outbox.objects.filter(sequenced=False).count(),
+        0,
+    )
+    expect("orders", Order.objects.count(), ordered)
+    expect("orders recorded", events.count("order.placed"), ordered)
+    balance = accounts.balance(buyer, "CNY.fen")
+    if operation == "run":
+        expect("runs", list(Run.objects.values_list("state", flat=True)), ["closed"])
+        expect("results", RunOutput.objects.count(), 1)
+        expect("closings recorded", events.count("run.closed"), 1)
+        expect("settlements recorded", events.count("order.settled"), 1)
+        expect("buyer", (balance.available, balance.reserved), (FUNDS - PRICE, 0))
+        provider = accounts.balance(parties()["provider"].party, "CNY.fen")
+        expect("provider", provider.available, 72_001)
+    else:
+        expect("buyer", (balance.available, balance.reserved), (FUNDS - ordered * PRICE, ordered * PRICE))
+    expect("assets", Asset.objects.count(), 2 + (operation in ("publish", "run")))
+    known = set()
+    for version in Version.objects.all():
+        where = place(version)
+        known.add(str(where.folder))
+        for file in files(version):
+            lake.store().read_file(file, where)  # raises when the bytes are not those of the row
+    lake.store().sweep(known, older_than=0)
+    home = lake.store().home
+    there = {str(folder.relative_to(home)) for folder in (home / "lake").glob("*/*/*") if folder.is_dir()}
+    expect("folders after the sweep", there, known)
+    return found
+
+
+# --- killing
+
+
+class Points:
+    """Counts the points of an operation and kills at one of them."""
+
+    def __init__(self, at: int) -> None:
+        self.at, self.passed, self.name = at, 0, ""
+
+    def pass_by(self, name: str) -> None:
+        self.passed += 1
+        if self.passed == self.at:
+            Path(os.environ["POINT"]).write_text(name)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def around(self, owner: Any, name: str) -> None:
+        real = getattr(owner, name)
+
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            self.pass_by(f"before {name}")
+            result = real(*args, **kwargs)
+            self.pass_by(f"after {name}")
+            return result
+
+        setattr(owner, name, wrapped)
+
+    def install(self) -> None:
+        from django.db.backends.sqlite3.base import DatabaseWrapper
+
+        self.around(DatabaseWrapper, "_commit")
+        for name in ("replace", "rename", "fsync"):
+            self.around(os, name)
+        start = subprocess.Popen.__init__
+
+        def popen(process: Any, *args: Any, **kwargs: Any) -> None:
+            self.pass_by("before a process")
+            start(process, *args, **kwargs)
+            self.pass_by("after a process")
+
+        subprocess.Popen.__init__ = popen  # type: ignore[method-assign]
+
+
+def in_child(work: Callable[[], None]) -> int:
+    """Run in a forked child; returns its exit code, or minus the signal that ended it."""
+    child = os.fork()
+    if child == 0:
+        code = 0
+        try:
+            work()
+        except BaseException:
+            traceback.print_exc()
+            code = 1
+        finally:
+            sys.stderr.flush()
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def matrix(home: Path, operation: str) -> None:
+    template = Path(f"{home}.template")
+    os.environ["POINT"] = f"{home}.point"
+    at = 0
+    while True:
+        at += 1
+        for suffix in ("", ".keys"):
+            shutil.rmtree(f"{home}{suffix}", ignore_errors=True)
+            shutil.copytree(f"{template}{suffix}", f"{home}{suffix}")
+
+        def killed(at: int = at) -> None:
+            Points(at).install()
+            OPERATIONS[operation]()
+            news()
+
+        code = in_child(killed)
+        if code == 0:
+            print(json.dumps({"points": at - 1}), flush=True)
+            return
+        point = Path(os.environ["POINT"]).read_text() if code == -signal.SIGKILL else f"exit {code}"
+
+        def recover() -> None:
+            OPERATIONS[operation]()  # what a person does: the same thing once more
+            news()
+            Path(os.environ["POINT"]).write_text(json.dumps(wrong(operation)))
+
+        code = in_child(recover)
+        found = json.loads(Path(os.environ["POINT"]).read_text()) if code == 0 else [f"recovery failed: {code}"]
+        print(json.dumps({"at": at, "point": point, "wrong": found}), flush=True)
+
+
+def prepare(home: Path) -> None:
+    def work() -> None:
+        setup(home)
+        from shudu.accounts import actions as accounts
+        from shudu.agreements import actions as agreements
+        from shudu.agreements.types import DraftOffer
+        from shudu.catalog import actions as catalog
+        from shudu.catalog.types import PublishModel, PublishTable
+        from shudu.exchange import actions as exchange
+        from shudu.exchange.types import PlaceOrder
+        from shudu.identity import actions as identity_actions
+        from shudu.identity import queries as identity
+        from shudu.identity.types import CreateParty
+
+        operator = identity.actor_for(identity.operator().id)
+        for name, code in (
+            ("甲数据公司", "91510100MA0000103G"),
+            ("乙模型公司", "91510100MA000020XN"),
+            ("丙研究院", "52510100MA00003066"),
+        ):
+            identity_actions.create_party(operator, CreateParty(name=name, code=code))
+        who = parties()
+        accounts.deposit(operator, who["buyer"].party, FUNDS)
+        table = catalog.publish(
+            who["provider"], PublishTable(source=EXAMPLE / "customers.csv", title="客户", key="customer_no")
+        )
+        model = catalog.publish_model(
+            who["modeller"], PublishModel(source=EXAMPLE / "scorecard.json", inputs=("tenure", "contract"))
+        )
+        from datetime import date
+
+        offer = agreements.draft(
+            who["provider"],
+            DraftOffer(
+                data=table.id,
+                model=model.id,
+                group_by=("contract",),
+                purposes=frozenset({"research"}),
+                bases=frozenset({"contract"}),
+                runs=2,
+                until=date(2035, 12, 31),
+                price_fen=PRICE,
+                split={"provider": 60, "modeller": 30, "platform": 10},
+            ),
+        )
+        agreements.accept(who["provider"], offer.id)
+        agreements.accept(who["modeller"], offer.id)
+        exchange.place(who["buyer"], PlaceOrder(offer=offer.id, purpose="research"))
+        news()
+
+    if in_child(work) != 0:
+        raise SystemExit("the home could not be prepared")
+    for suffix in ("", ".keys"):
+        shutil.copytree(f"{home}{suffix}", f"{home}.template{suffix}")
+
+
+if __name__ == "__main__":
+    command, place = sys.argv[1], Path(sys.argv[2])
+    if command == "prepare":
+        prepare(place)
+    else:
+        setup(place)
+        from django.db import connection
+
+        connection.close()
+        matrix(place, sys.argv[3])
