@@ -223,7 +223,9 @@ def matrix(home: Path, operation: str) -> None:
         if code == 0:
             print(json.dumps({"points": at - 1}), flush=True)
             return
-        point = Path(os.environ["POINT"]).read_text() if code == -signal.SIGKILL else f"exit {code}"
+        if code != -signal.SIGKILL:
+            raise SystemExit(f"the operation itself failed at trial {at}: {code}")
+        point = Path(os.environ["POINT"]).read_text()
 
         def recover() -> None:
             OPERATIONS[operation]()  # what a person does: the same thing once more

@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -5,5 +6,14 @@ from journeys.console import Console
 
 
 @pytest.fixture
-def console(tmp_path: Path) -> Console:
-    return Console(tmp_path)
+def console(tmp_path: Path) -> Iterator[Console]:
+    """A person with an empty folder."""
+    person = Console(tmp_path)
+    yield person
+    person.close()
+
+
+@pytest.fixture
+def newcomer(tmp_path: Path) -> Console:
+    """The same, starting a new interpreter for every command."""
+    return Console(tmp_path, fresh=True)

@@ -1,4 +1,4 @@
-"""A person at the command line, with a home of their own: every call is a fresh process, as it is for them."""
+"""A person at the command line, with a home of their own: every call is a process of its own, as it is for them."""
 
 from __future__ import annotations
 
@@ -35,28 +35,59 @@ class Said:
 
 
 class Console:
-    def __init__(self, folder: Path) -> None:
+    """With `fresh`, every command starts a new interpreter; without, it is forked from one that has opened the home."""
+
+    def __init__(self, folder: Path, *, fresh: bool = False) -> None:
         self.folder = folder
+        self.fresh = fresh
         self.home = folder / "home"
         self.env = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("SHUDU_", "DJANGO_"))},
             "SHUDU_HOME": str(self.home),
             "LANG": "C.UTF-8",
         }
+        self._zygote: subprocess.Popen[str] | None = None
 
     def say(self, *words: object, env: dict[str, str] | None = None) -> Said:
         """Run `shudu` with these words, whatever comes of it."""
+        quick = not self.fresh and (self.home / "shudu.sqlite3").exists()
+        said = (self._forked if quick else self._started)([str(word) for word in words], env or {})
+        assert "Traceback" not in said.err, said.err
+        return said
+
+    def _started(self, words: list[str], env: dict[str, str]) -> Said:
         done = subprocess.run(
-            [sys.executable, "-m", "shudu.cli", *map(str, words)],
+            [sys.executable, "-m", "shudu.cli", *words],
             cwd=self.folder,
-            env={**self.env, **(env or {})},
+            env={**self.env, **env},
             capture_output=True,
             text=True,
             timeout=180,
             check=False,
         )
-        assert "Traceback" not in done.stderr, done.stderr
         return Said(done.returncode, done.stdout, done.stderr)
+
+    def _forked(self, words: list[str], env: dict[str, str]) -> Said:
+        if self._zygote is None:
+            self._zygote = subprocess.Popen(
+                [sys.executable, str(Path(__file__).with_name("zygote.py"))],
+                env=self.env,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+        assert self._zygote.stdin
+        assert self._zygote.stdout
+        out, err = self.folder / ".out", self.folder / ".err"
+        order = {"words": words, "cwd": str(self.folder), "env": env, "out": str(out), "err": str(err)}
+        self._zygote.stdin.write(json.dumps(order) + "\n")
+        self._zygote.stdin.flush()
+        code = int(self._zygote.stdout.readline())
+        return Said(code, out.read_text("utf-8"), err.read_text("utf-8"))
+
+    def close(self) -> None:
+        if self._zygote is not None:
+            self._zygote.communicate(timeout=30)
 
     def do(self, *words: object) -> dict[str, Any]:
         """Run it with `--json` and expect success."""

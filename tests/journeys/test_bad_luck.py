@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,14 @@ SECRET = "绝密值8231"  # stands in the provider's rows; no message may ever h
 
 
 @pytest.fixture(scope="module")
-def market(tmp_path_factory: pytest.TempPathFactory) -> Console:
+def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
     """A home with parties, a live offer in `offer.id`, and no money anywhere."""
     console = Console(tmp_path_factory.mktemp("market"))
     console.do("init")
     console.register()
     (console.folder / "offer.id").write_text(console.live_offer())
-    return console
+    yield console
+    console.close()
 
 
 def offer_of(market: Console) -> str:

@@ -9,6 +9,8 @@ from typing import Any
 
 from shudu.policy import clock
 
+from .splits import largest_remainder as largest_remainder
+
 CAP = 10**15  # 分: ten trillion yuan; far from 2^63, so that no sum of balances can overflow
 
 

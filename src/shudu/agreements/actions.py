@@ -34,7 +34,8 @@ def draft(actor: Actor, request: DraftOffer) -> Offer:
     cannot be (`lines.compose`), or an end that has passed.
     """
     require(actor, Permission.OFFER_DRAFT)
-    data, model = catalog.shape(request.data), catalog.shape(request.model)
+    # Not `offered`: the other's asset becomes visible to the drafter only when the other accepts.
+    data, model = (catalog.shape(catalog.asset_row(asset).id) for asset in (request.data, request.model))
     refuse_unless(_drafts(actor, data, model))
     for offered in (data, model):
         refuse_unless(catalog.may_offer(offered.owner, offered.asset))

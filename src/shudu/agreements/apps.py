@@ -6,7 +6,7 @@ class AgreementsConfig(AppConfig):
     label = "agreements"
 
     def ready(self) -> None:
-        from shudu.cases.procedures import register
+        from shudu.cases.types import register
 
         from . import rules
         from .procedures import OFFER

@@ -1,6 +1,6 @@
 """The procedure of an offer, as data."""
 
-from shudu.cases.procedures import Procedure, Transition
+from shudu.cases.types import Procedure, Transition
 from shudu.policy.types import Text
 
 # Who may accept or withdraw hangs on the offer's lines, so the actions ask the rules; the table says when.

@@ -136,7 +136,7 @@ def on_revocation(agreement_id: str) -> OnRevocation:
     return OnRevocation.WITHDRAWN if isinstance(onward, Nothing) else onward.on_revocation
 
 
-def assigned_by(party: str) -> QuerySet[Agreement]:
+def assigned_by(party: str) -> QuerySet[Any, Any]:
     """Ids of the agreements in which a party is the assigner, for rules of upper rooms."""
     return Agreement.objects.filter(assigner=party).values("id")
 
@@ -147,7 +147,7 @@ def assigners(agreement_ids: Iterable[str]) -> list[str]:
     return sorted(set(rows.values_list("assigner", flat=True)))
 
 
-def offer_ids(party: str) -> QuerySet[OfferLine]:
+def offer_ids(party: str) -> QuerySet[Any, Any]:
     """Ids of the offers with a line this party assigns, for rules."""
     return OfferLine.objects.filter(assigner=party).values("offer")
 
@@ -157,7 +157,7 @@ def offer_parties(row: Offer) -> set[str]:
     return set(OfferLine.objects.filter(offer=row.pk).values_list("assigner", flat=True))
 
 
-def asset_ids(party: str) -> QuerySet[OfferLine]:
+def asset_ids(party: str) -> QuerySet[Any, Any]:
     """Ids of the assets this party is shown through an offer or an agreement, for rules.
 
     An offer shows its drafter's assets to every assigner, another's only once that one has accepted: naming a

@@ -19,6 +19,8 @@ MODEL = TypeVar("MODEL", bound=BaseModel)
 # version and digest for ever; only what is read from it is brought up to date.
 UPCASTERS: dict[int, Upcaster] = {}
 
+# What pydantic adds to the place of an error when it tries the branches of a union.
+_BRANCHES = ("given", "word", "int", "float", "str")
 _UNKNOWN = ("extra_forbidden", "enum", "literal_error")
 _REMEDY = Text("请对照使用条件的字段表修改后重试。", "Correct it by the table of operands and try again.")
 
@@ -41,8 +43,8 @@ def upcast(row: Any, upcasters: Mapping[int, Upcaster] = UPCASTERS, present: int
     if not isinstance(row, dict):
         raise Invalid("terms.invalid", Text("使用条件应为一个对象。", "Terms are one object."), _REMEDY)
     version = row.get("v")
-    while version != present:
-        if isinstance(version, bool) or not isinstance(version, int) or version not in upcasters:
+    while type(version) is not int or version != present:
+        if type(version) is not int or version not in upcasters:
             raise Invalid(
                 "terms.version",
                 Text("不认识这一版本的使用条件，一律不予许可。", "This version of terms is not known: denied."),
@@ -60,14 +62,16 @@ def _read(model: type[MODEL], row: dict[str, Any]) -> MODEL:
     except ValidationError as error:
         # Only places and kinds are read from the error: its inputs may be values of somebody's table.
         items = error.errors(include_input=False, include_url=False)
-        found = [(_operand(item["loc"]), str(item["type"])) for item in items]
+        found = [(_operand(item["loc"], item["type"]), item["type"]) for item in items]
         found.sort(key=lambda pair: pair[1] not in _UNKNOWN)
         raise _invalid(*found[0]) from None
 
 
-def _operand(place: tuple[int | str, ...]) -> str:
-    names = [part for part in place if isinstance(part, str) and part not in ("given", "word", "[key]")]
-    return ".".join(name[:60] for name in names) or "terms"
+def _operand(place: tuple[int | str, ...], kind: str) -> str:
+    # An unknown operand is named as it was written, even if it is called like one of pydantic's branches.
+    own = place[-1:] if kind == "extra_forbidden" else ()
+    names = [part for part in place[: len(place) - len(own)] if isinstance(part, str) and part not in _BRANCHES]
+    return ".".join(str(name)[:60] for name in (*names, *own)) or "terms"
 
 
 def _invalid(operand: str, kind: str) -> Invalid:

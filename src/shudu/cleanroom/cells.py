@@ -76,7 +76,7 @@ class Cells:
         else:
             pairs, pair_of_row = np.unique(cell * self.people + entity, return_inverse=True)
             self._cell, self._entity = np.divmod(pairs, self.people)
-            self._sum = np.bincount(pair_of_row, weights=scores, minlength=len(pairs))
+            self._sum = np.bincount(pair_of_row, scores, len(pairs)).astype(np.float64, copy=False)
             self._rows = np.bincount(pair_of_row, minlength=len(pairs)).astype(np.float64)
         value = self._sum / self._rows
         self.entities = np.bincount(self._cell, minlength=self.count)

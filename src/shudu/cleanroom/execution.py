@@ -49,7 +49,7 @@ def execute(worker: Path, job: JobSpec, arguments: tuple[str, ...], cap: int) ->
     model, rules = _memory_file("model", job.model), _memory_file("filter", parts.filter)
     try:
         argv = _command(parts, worker, job, arguments, model, rules, status_in)
-        process = subprocess.Popen(  # noqa: S603
+        process = subprocess.Popen(
             argv,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -137,7 +137,7 @@ def _drain(process: subprocess.Popen[bytes], cap: int, limits: Limits, began: fl
     try:
         with selectors.DefaultSelector() as waiting:
             for source in (process.stdout, process.stderr, ended):
-                assert source is not None  # noqa: S101 - all three exist
+                assert source is not None
                 waiting.register(source, selectors.EVENT_READ)
             while waiting.get_map() and not stopped:
                 ready = waiting.select(max(0.0, deadline - time.monotonic()))

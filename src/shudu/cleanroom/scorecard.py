@@ -214,11 +214,9 @@ _NUMBERS = frozenset(
     bigint decimal decimal128 decimal256 double double_precision float float16 float32 float4 float64 float8 halffloat
     hugeint int int1 int128 int16 int2 int32 int4 int64 int8 integer long number numeric real short signed smallint
     tinyint ubigint uhugeint uint16 uint32 uint64 uint8 uinteger usmallint utinyint
-    """.split()  # noqa: SIM905
+    """.split()
 )
-_TEXTS = frozenset(
-    "bool boolean bpchar char enum large_string large_utf8 string string_view text utf8 varchar".split()  # noqa: SIM905
-)
+_TEXTS = frozenset("bool boolean bpchar char enum large_string large_utf8 string string_view text utf8 varchar".split())
 
 
 def kind_of(type_name: str) -> str | None:

@@ -17,7 +17,7 @@ mmap mprotect mremap munmap nanosleep newfstatat open openat pause poll ppoll pr
 readv restart_syscall rseq rt_sigaction rt_sigpending rt_sigprocmask rt_sigreturn rt_sigsuspend sched_getaffinity
 sched_yield select set_robust_list set_tid_address setrlimit sigaltstack stat statfs statx sysinfo time times umask
 uname wait4 write writev
-""".split()  # noqa: SIM905
+""".split()
 
 # Harmless questions of calls that can do harm. Each is allowed for this value of this argument only.
 _ALLOWED_WITH = (

@@ -27,7 +27,7 @@ def get(
     """Write the receipt of a closed run."""
     with session(home, as_, json) as current:
         from shudu.ledger import queries as ledger_queries
-        from shudu.ledger import receipt
+        from shudu.ledger.types import receipt
         from shudu.policy.events import Event
         from shudu.runs import queries
 
@@ -48,7 +48,7 @@ def verify(
     """Check a receipt offline. Exit code 0: good, 1: false, 2: unreadable."""
     import json as json_module
 
-    from shudu.ledger import receipt
+    from shudu.ledger.types import receipt
 
     current = Session(None, json)
     try:
@@ -129,13 +129,13 @@ def check(home: Home = None, as_: As = None, json: Json = False) -> None:
 
 def _read(source: Path) -> bytes:
     """A file to be judged; one byte more than any receipt may have is enough to see that it is too large."""
-    from shudu.ledger.receipt import MAX_BYTES, Unreadable
+    from shudu.ledger.types import receipt
 
     try:
         with source.open("rb") as file:
-            return file.read(MAX_BYTES + 1)
+            return file.read(receipt.MAX_BYTES + 1)
     except OSError as error:
-        raise Unreadable(
+        raise receipt.Unreadable(
             "receipt.unreadable",
             Text(f"文件“{source.name}”无法读取。", f"The file “{source.name}” cannot be read."),
             Text("请核对文件路径与权限。", "Check its path and permissions."),

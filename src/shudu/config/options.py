@@ -9,6 +9,7 @@ import os
 import tomllib
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,9 @@ def _written(file: Path) -> dict[str, str]:
     return told
 
 
-def _convert(name: str, value: str, kind: object) -> str | int | float:
+def _convert(name: str, value: str, kind: object) -> Any:
+    convert: dict[str, type] = {"int": int, "float": float, "str": str}
     try:
-        return {"int": int, "float": float, "str": str}[str(kind)](value)
+        return convert[str(kind)](value)
     except ValueError:
         raise SystemExit(f"选项 {name} 的值不可用 / option {name}: {value!r} is not of type {kind}") from None

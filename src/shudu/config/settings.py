@@ -108,6 +108,8 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_REDIRECT_URL = "home"
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_EMAIL_NOTIFICATIONS = False
+# Sign-in attempts are counted by address; where there is a public address there is a proxy before us.
+ALLAUTH_TRUSTED_PROXY_COUNT = 1 if _address.hostname else 0
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Shudu"
 

@@ -66,7 +66,7 @@ class _Child:
             if os.getppid() != parent:  # it died before we could ask to be told
                 os._exit(1)
 
-        self.process = subprocess.Popen(self.command, start_new_session=True, preexec_fn=tie)  # noqa: S603
+        self.process = subprocess.Popen(self.command, start_new_session=True, preexec_fn=tie)
         self.born = time.monotonic()
 
     def kill(self) -> None:

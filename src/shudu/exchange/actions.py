@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shudu.accounts import actions as accounts
-from shudu.accounts.splits import largest_remainder
+from shudu.accounts.types import largest_remainder
 from shudu.agreements import actions as agreement_actions
 from shudu.agreements import queries as agreements
 from shudu.agreements.types import ProposedUse

@@ -6,7 +6,7 @@ class ExchangeConfig(AppConfig):
     label = "exchange"
 
     def ready(self) -> None:
-        from shudu.cases.procedures import register as register_procedure
+        from shudu.cases.types import register as register_procedure
 
         from . import handlers, rules
         from .procedures import ORDER

@@ -1,6 +1,6 @@
 """The procedure of an order, as data."""
 
-from shudu.cases.procedures import Procedure, Transition
+from shudu.cases.types import Procedure, Transition
 from shudu.policy.types import Text
 
 ORDER = Procedure(

@@ -69,23 +69,17 @@ def raw(number: int) -> str:
     return f"c{number}"
 
 
-def examine(columns: Sequence[Candidates]) -> str:
-    """SQL aggregates that say which candidates survive: for each column, the count of values and one per type."""
-    asked = []
-    for number, column in enumerate(columns):
-        c = raw(number)
-        asked.append(f"count(nullif({c}, ''))")
-        asked += [f"coalesce(bool_and(coalesce({_fits(t, c)}, false)) FILTER ({c} <> ''), true)" for t in column.types]
-    return ", ".join(asked)
+def examine(c: str, types: Sequence[str]) -> list[str]:
+    """SQL aggregates over the text column `c`: has it values, and do all of them fit this type, and this …"""
+    # No FILTER: the engine would keep a copy of every argument for each filtered aggregate.
+    fit = [f"coalesce(bool_and(CASE WHEN {c} <> '' THEN {_fits(each, c)} IS true END), true)" for each in types]
+    return [f"coalesce(bool_or({c} <> ''), false)", *fit]
 
 
-def survivors(columns: Sequence[Candidates], answer: Sequence[object]) -> list[Candidates]:
+def survivors(types: Sequence[str], answer: Sequence[bool]) -> Candidates:
     """Read the answer to `examine`."""
-    found, values = [], iter(answer)
-    for column in columns:
-        count = next(values)
-        found.append(Candidates(tuple(t for t in column.types if next(values)), bool(count)))
-    return found
+    values, *fit = answer
+    return Candidates(tuple(each for each, fits in zip(types, fit, strict=True) if fits), values)
 
 
 def projection(columns: Sequence[Candidates], names: Sequence[str]) -> str:

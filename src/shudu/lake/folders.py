@@ -10,16 +10,14 @@ import errno
 import fcntl
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import timedelta
 from pathlib import Path, PurePosixPath
 
-from shudu.policy import clock
-
 STAGING = ".staging"
-GRACE = timedelta(hours=1)
+GRACE = 3_600.0
 
 
 @contextmanager
@@ -86,29 +84,30 @@ def sync(path: Path) -> None:
         os.close(handle)
 
 
-def sweep(home: Path, known: set[str]) -> list[str]:
-    """Remove what a crash left: folders of which no file is `known` (paths relative to the home), older than an hour.
+def sweep(home: Path, known: set[str], older_than: float = GRACE) -> list[str]:
+    """Remove what a crash left: folders untouched for `older_than` seconds of which nothing is `known`.
 
-    Returns the removed folders, relative to the home.
+    `known` holds paths relative to the home, of files or of their folders. Returns the removed folders, likewise.
     """
     lake = home / "lake"
-    kept = {str(PurePosixPath(path).parent) for path in known}
+    kept = known | {str(PurePosixPath(path).parent) for path in known}
     orphans = [folder for folder in lake.glob("[!.]*/*/*") if str(folder.relative_to(home)) not in kept]
     removed = []
     for folder in [*orphans, *(lake / STAGING).glob("*")]:
-        if _older(folder) and (folder.parent.name != STAGING or _abandoned(folder)):
+        if _older(folder, older_than) and (folder.parent.name != STAGING or _abandoned(folder)):
             shutil.rmtree(folder, ignore_errors=True)
             removed.append(str(folder.relative_to(home)))
     for folder in [*lake.glob("[!.]*/*"), *lake.glob("[!.]*")]:
-        if _older(folder):
+        if _older(folder, older_than):
             with suppress(OSError):  # not empty
                 folder.rmdir()
     return removed
 
 
-def _older(folder: Path) -> bool:
+def _older(folder: Path, seconds: float) -> bool:
+    # By the system's clock, which is the one that stamps files.
     try:
-        return clock.now().timestamp() - folder.stat().st_mtime > GRACE.total_seconds()
+        return time.time() - folder.stat().st_mtime >= seconds
     except FileNotFoundError:
         return False
 

@@ -5,6 +5,8 @@ strictness (`csvscan`). Types are guessed from the first rows and enforced on al
 is the source read again. What was written is then read back (`watch`).
 """
 
+# ruff: noqa: S608 - every name and path in the SQL goes through coltypes.quoted or literal
+
 from __future__ import annotations
 
 import os
@@ -13,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 
 import duckdb
@@ -21,7 +24,7 @@ import pyarrow as pa
 from shudu.policy.types import Conflict, Invalid, Text, Unavailable
 
 from . import csvscan
-from .coltypes import MISTYPED, TEXT, Candidates, examine, literal, projection, quoted, raw, survivors
+from .coltypes import LADDER, MISTYPED, TEXT, Candidates, examine, literal, projection, quoted, raw, survivors
 from .csvhead import HEAD_BYTES, names_in, sample_in
 from .engine import KEY_NAME, in_words, one
 from .types import Column
@@ -86,11 +89,16 @@ def opened(path: Path, max_bytes: int) -> Iterator[Source]:
         head = os.pread(handle, HEAD_BYTES, 0)
         row_bytes = len(head) / max(head.count(b"\n"), head.count(b"\r"), 1)
         names = names_in(head)
-        sample = {raw(number): values for number, values in enumerate(sample_in(head, len(names)))}
-        table = pa.table(sample, pa.schema([(name, pa.string()) for name in sample]))
-        yield Source(handle, path.name, status, names, table, row_bytes)
+        yield Source(handle, path.name, status, names, _sample(head, len(names)), row_bytes)
     finally:
         os.close(handle)
+
+
+def _sample(head: bytes, columns: int) -> pa.Table:
+    """The first rows in long form: `c`, the column's number, and `value`."""
+    values = sample_in(head, columns)
+    numbers = [number for number, column in enumerate(values) for _ in column]
+    return pa.table({"c": pa.array(numbers, pa.int32()), "value": pa.array(chain(*values), pa.string())})
 
 
 def _unreadable(path: Path, error: OSError) -> Invalid:
@@ -155,14 +163,13 @@ def _write_typed(
     connection: duckdb.DuckDBPyConnection, source: Source, target: Path, encrypted: bool
 ) -> tuple[list[str], int, Statistics]:
     table = _as_text(source)
-    connection.register("sample", source.sample)
-    guess = _examine(connection, "sample", [Candidates()] * len(source.names))
+    guess = _guess(connection, source)
     try:
         rows, stats = _copy(connection, table, guess, source, target, encrypted)
     except duckdb.InvalidInputException as error:
         if MISTYPED not in str(error):
             raise
-        guess = _examine(connection, table, guess)
+        guess = _decide(connection, table, guess)
         rows, stats = _copy(connection, table, guess, source, target, encrypted)
     return [column.best or TEXT for column in guess], rows, stats
 
@@ -176,8 +183,21 @@ def _as_text(source: Source) -> str:
     )
 
 
-def _examine(connection: duckdb.DuckDBPyConnection, table: str, columns: Sequence[Candidates]) -> list[Candidates]:
-    return survivors(columns, one(connection, f"SELECT {examine(columns)} FROM {table}"))
+def _guess(connection: duckdb.DuckDBPyConnection, source: Source) -> list[Candidates]:
+    """What the first rows allow. One long table, because planning 1,000 columns by 5 types takes longer than reading."""
+    connection.register("sample", source.sample)
+    answer = connection.execute(
+        f"SELECT c, {', '.join(examine('value', LADDER))} FROM sample GROUP BY c ORDER BY c"
+    ).fetchall()
+    found = {number: survivors(LADDER, fits) for number, *fits in answer}
+    return [found.get(number, Candidates()) for number in range(len(source.names))]
+
+
+def _decide(connection: duckdb.DuckDBPyConnection, table: str, columns: Sequence[Candidates]) -> list[Candidates]:
+    """What all rows allow of what the first did."""
+    asked = [examine(raw(number), column.types) for number, column in enumerate(columns)]
+    answer = iter(one(connection, f"SELECT {', '.join(sum(asked, []))} FROM {table}"))
+    return [survivors(column.types, list(islice(answer, 1 + len(column.types)))) for column in columns]
 
 
 def _copy(

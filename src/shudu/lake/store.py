@@ -75,11 +75,12 @@ class TableStore(Protocol):
         ...
 
     def erase(self, place: Place) -> None:
-        """Remove a version's files, then its data key; idempotent. Call it after the tombstone has committed."""
+        """Destroy a version's data key and remove its files; idempotent. Call it once the tombstone has committed."""
         ...
 
-    def sweep(self, known: set[str]) -> list[str]:
-        """Remove what a crash left behind: folders older than an hour of which no file's path is `known`."""
+    def sweep(self, known: set[str], older_than: float = folders.GRACE) -> list[str]:
+        """Remove what a crash left behind, with its data keys, and return it: folders nobody has touched for
+        `older_than` seconds, of which neither the path nor that of a file (both relative to the home) is `known`."""
         ...
 
 
@@ -162,12 +163,18 @@ class DuckDBStore:
 
     def erase(self, place: Place) -> None:
         with explained():
-            folders.withdraw(self._lake, self._folder(place))
+            # The key first: if we are killed in between, what is left cannot be read, and the sweep removes it.
             self.keys.destroy(place)
+            folders.withdraw(self._lake, self._folder(place))
 
-    def sweep(self, known: set[str]) -> list[str]:
+    def sweep(self, known: set[str], older_than: float = folders.GRACE) -> list[str]:
         with explained():
-            return folders.sweep(self.home, known)
+            removed = folders.sweep(self.home, known, older_than)
+        for path in removed:
+            _, owner, asset, *version = path.split("/")
+            if version and owner != folders.STAGING:
+                self.keys.destroy(Place(owner, asset, version[0]))
+        return removed
 
     @contextmanager
     def _batches(

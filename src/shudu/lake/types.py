@@ -126,14 +126,18 @@ class Observer(Protocol):
     """Sees one new table before it is published.
 
     `aggregates` maps names to SQL aggregates over the table's columns; all observers' are computed in one scan.
-    `reads` names the columns whose values it wants to see, in batches, in the order of the rows.
+    `reads` names the columns whose values it (still) wants to see, in batches, in the order of the rows: it may shrink
+    while the table is read, and reading ends when nobody wants more.
     """
 
-    aggregates: Mapping[str, str]
-    reads: frozenset[str]
+    @property
+    def aggregates(self) -> Mapping[str, str]: ...
+
+    @property
+    def reads(self) -> frozenset[str]: ...
 
     def observe(self, batch: Any) -> None:
-        """One `pyarrow.RecordBatch`, holding at least the columns in `reads`."""
+        """One `pyarrow.RecordBatch`, holding at least the columns that `reads` named at first."""
         ...
 
     def result(self, aggregates: Mapping[str, Any]) -> Observation:

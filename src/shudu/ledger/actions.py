@@ -17,6 +17,7 @@ from shudu.policy.types import Actor, Conflict, Invalid, Text
 from .models import Disclosure, Log, TreeHead
 from .note import Checkpoint, Note, check_name
 from .sequencer import key_file, only_writer
+from .sequencer import sequence as sequence
 from .signer import Ed25519Signer
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from django.db import transaction
-from django.db.models import TextField
+from django.db.models import Q, TextField
 from django.db.models.functions import Cast
 
 from shudu.policy import clock
@@ -20,7 +20,7 @@ from .merkle import SIZE, Frontier, leaf_hash
 from .models import Disclosure, Entry, HashTile, Log, TreeHead
 from .note import Checkpoint, Note
 from .sequencer import only_writer, store_tiles
-from .tiles import WIDTH, Position, TilePath, Tree
+from .tiles import HEIGHT, WIDTH, Position, TilePath, Tree
 
 _STEP = 2_000  # entries in memory at once
 _ENOUGH = 1_000  # findings after which a log is plainly broken
@@ -71,7 +71,6 @@ class _Audit:
     def __init__(self, log: Log) -> None:
         self.log = log
         self.tree = Tree(Frontier(), {})
-        self.tiles = 0
 
     def run(self) -> Found:
         if self.log.verifier_key.key_id.hex() != self.log.key_id:
@@ -130,19 +129,22 @@ class _Audit:
             yield Text("检查点与条目不符或签名无效。", "The checkpoint is not of these entries, or not signed.")
 
     def _tiles(self, expected: dict[Position, bytes]) -> Found:
-        self.tiles += len(expected)
         for (level, index), hashes in expected.items():
             row = HashTile.objects.filter(log=self.log, level=level, index=index).first()
             if row is None or bytes(row.hashes) != hashes:
                 yield str(TilePath(level, index)), Text("分片与条目不符。", "The tile is not that of the entries.")
 
     def _finish(self) -> Found:
+        """What is not yet full, and what no entry or no checkpoint stands behind."""
         yield from self._tiles(self.tree.partial())
-        if HashTile.objects.filter(log=self.log).count() != self.tiles:
-            yield "tiles", Text("存在多余的分片。", "There are tiles of no entry.")
-        for index in Entry.objects.filter(log=self.log, index__gte=self.tree.frontier.size).values_list(
-            "index", flat=True
-        ):
+        size, level, owed = self.tree.frontier.size, 0, Q()
+        while nodes := size >> (HEIGHT * level):
+            owed |= Q(level=level, index__lt=-(-nodes // WIDTH))
+            level += 1
+        for place in HashTile.objects.filter(log=self.log).exclude(owed).values_list("level", "index"):
+            yield str(TilePath(*place)), Text("该分片没有对应的条目。", "No entries stand behind this tile.")
+        beyond = Entry.objects.filter(log=self.log, index__gte=size)
+        for index in beyond.values_list("index", flat=True):
             yield f"entry {index}", Text("该条目不在任何检查点之内。", "No checkpoint covers it.")
 
 

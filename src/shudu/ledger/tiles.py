@@ -49,7 +49,7 @@ class TilePath:
             level = None if found["level"] == "entries" else int(found["level"])
             index = int(re.sub("[x/]", "", found["index"]))
             tile = cls(level, index, int(found["width"] or WIDTH))
-            if str(tile) == path and (level or 0) <= MAX_LEVEL:
+            if str(tile) == path and (level or 0) <= MAX_LEVEL and tile.width <= WIDTH:
                 return tile
         raise ValueError("not a tile's path")
 

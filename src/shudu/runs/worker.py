@@ -22,7 +22,7 @@ from django.db import connection, models, transaction
 from shudu.catalog import queries as catalog
 from shudu.identity import queries as identity
 from shudu.lake import queries as lake
-from shudu.ledger import sequencer
+from shudu.ledger.actions import sequence
 from shudu.policy import clock, outbox
 from shudu.policy.types import Conflict, ShuduError, Text
 
@@ -166,7 +166,7 @@ def sweep() -> list[str]:
 def spread_news() -> bool:
     """Deliver waiting events and give waiting entries their place in the ledger."""
     delivered = outbox.dispatch()
-    return bool(sequencer.sequence() or delivered)
+    return bool(sequence() or delivered)
 
 
 def settle(run_id: str, timeout: float = 3600.0) -> None:

@@ -4,29 +4,34 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='DataKey',
+            name="DataKey",
             fields=[
-                ('key_id', models.CharField(editable=False, max_length=64, primary_key=True, serialize=False)),
-                ('owner', models.CharField(max_length=64)),
-                ('asset', models.CharField(max_length=64)),
-                ('version', models.CharField(max_length=64)),
-                ('kek_id', models.CharField(max_length=64)),
-                ('algorithm', models.CharField(max_length=32)),
-                ('wrapped', models.TextField()),
-                ('state', models.CharField(choices=[('active', 'Active'), ('destroyed', 'Destroyed')], default='active', max_length=16)),
-                ('created', models.DateTimeField()),
+                ("key_id", models.CharField(editable=False, max_length=64, primary_key=True, serialize=False)),
+                ("owner", models.CharField(max_length=64)),
+                ("asset", models.CharField(max_length=64)),
+                ("version", models.CharField(max_length=64)),
+                ("kek_id", models.CharField(max_length=64)),
+                ("algorithm", models.CharField(max_length=32)),
+                ("wrapped", models.TextField()),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("active", "Active"), ("destroyed", "Destroyed")], default="active", max_length=16
+                    ),
+                ),
+                ("created", models.DateTimeField()),
             ],
             options={
-                'indexes': [models.Index(fields=['kek_id'], name='data_key_by_kek')],
-                'constraints': [models.UniqueConstraint(fields=('owner', 'asset', 'version'), name='data_key_of_version')],
+                "indexes": [models.Index(fields=["kek_id"], name="data_key_by_kek")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("owner", "asset", "version"), name="data_key_of_version")
+                ],
             },
         ),
     ]

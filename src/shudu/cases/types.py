@@ -1,0 +1,5 @@
+"""What other rooms declare here: their procedures, as values."""
+
+from .procedures import Procedure as Procedure
+from .procedures import Transition as Transition
+from .procedures import register as register
