@@ -100,7 +100,8 @@ class Console:
         said = self.say(*words, "--json")
         assert said.code == 1, f"{words}: {said.code} {said.out}{said.err}"
         error = said.json["error"]
-        assert error["message"]["zh"] and error["message"]["en"]
+        assert error["message"]["zh"]
+        assert error["message"]["en"]
         return str(error["code"])
 
     # The steps of the main job, with the example's table and scorecard unless told otherwise.

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+
 from journeys.console import BUYER, MODELLER, PROVIDER, Console
 
 PRICE = 120_001

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from journeys.console import BUYER, EXAMPLE, MODELLER, PROVIDER, Console
 
 SECRET = "绝密值8231"  # stands in the provider's rows; no message may ever hold it

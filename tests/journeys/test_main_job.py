@@ -50,7 +50,10 @@ def test_from_file_to_receipt(traded: tuple[Console, str, str]) -> None:
 
     run = console.do("runs", "start", order, "--wait")
     assert run["state"] == "closed"
-    assert run["settlement"] == {"state": "settled", "split_fen": {"provider": 72_001, "modeller": 36_000, "platform": 12_000}}
+    assert run["settlement"] == {
+        "state": "settled",
+        "split_fen": {"provider": 72_001, "modeller": 36_000, "platform": 12_000},
+    }
     assert console.funds(BUYER) == (500_000 - PRICE, 0)
     assert [console.funds(org)[0] for org in (PROVIDER, MODELLER, operator)] == [72_001, 36_000, 12_000]
 

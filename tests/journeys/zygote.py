@@ -1,6 +1,6 @@
 """Opens a home once, then forks for each command: the same command as in a fresh process, without its imports.
 
-    python zygote.py        reads {"words", "cwd", "env", "out", "err"} a line, answers with the exit code
+python zygote.py        reads {"words", "cwd", "env", "out", "err"} a line, answers with the exit code
 """
 
 from __future__ import annotations

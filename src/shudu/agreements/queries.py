@@ -14,7 +14,9 @@ from shudu.policy.types import Actor, Decision, Text, not_found
 
 from .codes import REVOCATION_REASONS, OnRevocation
 from .evaluation import ProposedUse, evaluate, evaluate_onward
-from .models import Agreement, Offer, OfferLine
+from .models import Agreement as Agreement
+from .models import Offer
+from .models import OfferLine as OfferLine
 from .operands import day_and_time
 from .order import onward_of
 from .reading import from_json, onward_from_json

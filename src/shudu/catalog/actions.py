@@ -90,7 +90,12 @@ def publish_model(actor: Actor, request: PublishModel, *, prepared: tuple[Place,
     where, stored, spec = prepared
     title = request.title or spec.name
     asset = _enter(
-        where, kind=Asset.Kind.MODEL, title=_title(title, request.title_en), level=request.level, core={}, origin="unstated"
+        where,
+        kind=Asset.Kind.MODEL,
+        title=_title(title, request.title_en),
+        level=request.level,
+        core={},
+        origin="unstated",
     )
     name, smallest, largest = spec.output
     binding = Binding.objects.create(
@@ -112,7 +117,7 @@ def publish_model(actor: Actor, request: PublishModel, *, prepared: tuple[Place,
 
 @action(Permission.ASSET_REVIEW, Event.LEVEL_REVIEWED)
 def review_level(actor: Actor, asset_id: str, opinion: str) -> Asset:
-    """Record the review that important data (L5) needs before anyone may use it. The opinion itself is not kept here."""
+    """Record the review that important data (L5) needs before anyone may use it; only the opinion's digest stays."""
     asset = asset_row(asset_id)
     require(actor, Permission.ASSET_REVIEW, asset)
     if asset.state != Asset.State.AWAITING_REVIEW:

@@ -34,7 +34,9 @@ def accepts(level: str) -> Decision:
         return Decision.deny(
             "level.core",
             Text("核心数据（L6）不得进入本平台。", "Core data (L6) is never accepted here."),
-            Text("请按核心数据管理要求另行处置，不要上传。", "Handle it under the rules for core data; do not upload it."),
+            Text(
+                "请按核心数据管理要求另行处置，不要上传。", "Handle it under the rules for core data; do not upload it."
+            ),
         )
     if level not in LEVELS:
         return Decision.deny(

@@ -21,7 +21,7 @@ from shudu.lake import queries as lake
 from shudu.lake.types import Column, Place, StoredFile
 from shudu.policy import ids
 from shudu.policy.rules import refuse_unless
-from shudu.policy.types import Conflict, Decision, Text
+from shudu.policy.types import Conflict, Decision, Refused, Text
 from shudu.runs.types import Outcome, RunKind, Step, Work
 
 from . import release
@@ -113,7 +113,7 @@ def _permitted(work: Work) -> tuple[Offered, Release]:
     agreement = agreements.agreement_row(item.agreement)
     agreed = agreements.terms_of(agreement).use.release
     if agreed is None:
-        refuse_unless(
+        raise Refused.by(
             Decision.deny(
                 "terms.release",
                 Text("协议没有约定放行方式。", "The agreement names no way of release."),

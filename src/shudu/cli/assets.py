@@ -40,12 +40,14 @@ def publish(
     file: Annotated[Path, typer.Argument(help="A UTF-8 CSV file with a header row.")],
     owner: Annotated[str, typer.Option("--owner", metavar="ORG", help="Whose it is: id, code or name.")],
     title: Annotated[str, typer.Option("--title", metavar="T", help="Its title.")],
-    entity: Annotated[str | None, typer.Option("--key", metavar="COLUMN", help="The column that names an entity.")] = None,
-    level: Annotated[str, typer.Option("--level", metavar="L", help="L1–L5 (GB/T 43697); L6 is never accepted.")] = "L2",
+    entity: Annotated[
+        str | None, typer.Option("--key", metavar="COLUMN", help="The column that names an entity.")
+    ] = None,
+    level: Annotated[
+        str, typer.Option("--level", metavar="L", help="L1–L5 (GB/T 43697); L6 is never accepted.")
+    ] = "L2",
     title_en: Annotated[str | None, typer.Option("--title-en", help="The title in English.")] = None,
-    origin: Annotated[
-        str, typer.Option(help="real | real rows, synthetic key | synthetic | unstated")
-    ] = "unstated",
+    origin: Annotated[str, typer.Option(help="real | real rows, synthetic key | synthetic | unstated")] = "unstated",
     home: Home = None,
     as_: As = None,
     json: Json = False,
@@ -72,7 +74,9 @@ def publish_model(
     file: Annotated[Path, typer.Argument(help="A scorecard (JSON).")],
     owner: Annotated[str, typer.Option("--owner", metavar="ORG", help="Whose it is: id, code or name.")],
     inputs: Annotated[str, typer.Option("--inputs", metavar="a,b,c", help="The columns it may see.")],
-    title: Annotated[str | None, typer.Option("--title", metavar="T", help="Its title (default: its own name).")] = None,
+    title: Annotated[
+        str | None, typer.Option("--title", metavar="T", help="Its title (default: its own name).")
+    ] = None,
     title_en: Annotated[str | None, typer.Option("--title-en", help="The title in English.")] = None,
     home: Home = None,
     as_: As = None,

@@ -62,12 +62,20 @@ def verify(
         raise typer.Exit(2) from None
     checks = [{"name": check.name, "ok": check.ok, "text": current.say(check.text)} for check in verdict.checks]
     if json:
-        print(json_module.dumps({"id": verdict.leaf.entry_id if verdict.leaf else None, "ok": verdict.ok, "checks": checks}, ensure_ascii=False))
+        print(
+            json_module.dumps(
+                {"id": verdict.leaf.entry_id if verdict.leaf else None, "ok": verdict.ok, "checks": checks},
+                ensure_ascii=False,
+            )
+        )
     else:
         for check in checks:
             current.console.print(f"{'[green]✓' if check['ok'] else '[bold red]✗'}[/] {check['text']}")
         said = (
-            Text("回执成立：运营方当时这样记录，之后未改动。", "The receipt holds: the operator recorded this, then, and has not changed it since.")
+            Text(
+                "回执成立：运营机构当时这样记录，之后未改动。",
+                "The receipt holds: the operator recorded this, then, and has not changed it since.",
+            )
             if verdict.ok
             else Text("回执不成立。", "The receipt does not hold.")
         )

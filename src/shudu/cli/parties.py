@@ -27,7 +27,10 @@ def fen(yuan: str, name: str) -> int:
     raise Invalid(
         "money.amount",
         Text(f"{name} 不是有效金额：{yuan}。", f"{name} is not an amount of money: {yuan}."),
-        Text("请以元为单位，最多两位小数，例如 1200 或 12.50。", "Give yuan with at most two decimals, such as 1200 or 12.50."),
+        Text(
+            "请以元为单位，最多两位小数，例如 1200 或 12.50。",
+            "Give yuan with at most two decimals, such as 1200 or 12.50.",
+        ),
     )
 
 
@@ -67,7 +70,9 @@ def list_orgs(home: Home = None, as_: As = None, json: Json = False) -> None:
             {"id": row.id, "name": row.name, "code": row.code, "roles": sorted(row.roles)}
             for row in queries.parties(current.actor())
         ]
-        current.show({"id": None, "organisations": rows}, Text(f"共 {len(rows)} 个主体。", f"{len(rows)} organisations."))
+        current.show(
+            {"id": None, "organisations": rows}, Text(f"共 {len(rows)} 个主体。", f"{len(rows)} organisations.")
+        )
 
 
 @accounts.command("deposit")
@@ -88,8 +93,16 @@ def deposit(
         transfer = actions.deposit(current.actor(), party.id, fen(amount, "--yuan"), idempotency_key=key)
         balance = queries.balance(party.id, "CNY.fen")
         current.show(
-            {"id": transfer.id, "party": party.id, "available_fen": balance.available, "reserved_fen": balance.reserved},
-            Text(f"已入账（模拟资金），可用 ¥{yuan(balance.available)}。", f"Credited (simulated): ¥{yuan(balance.available)} available."),
+            {
+                "id": transfer.id,
+                "party": party.id,
+                "available_fen": balance.available,
+                "reserved_fen": balance.reserved,
+            },
+            Text(
+                f"已入账（模拟资金），可用 ¥{yuan(balance.available)}。",
+                f"Credited (simulated): ¥{yuan(balance.available)} available.",
+            ),
         )
 
 
@@ -104,7 +117,6 @@ def show(
     with session(home, as_, json) as current:
         from shudu.accounts import queries
         from shudu.identity import queries as identity
-        from shudu.policy.permissions import Permission
 
         party = identity.resolve(org)
         queries.require_readable(current.actor(), party.id)
@@ -139,7 +151,13 @@ def issue(
         request = typed(IssueToken, party=party.id, scopes=scopes, days=days)
         token = actions.issue_token(current.actor(org), request)
         current.show(
-            {"id": token.id, "party": party.id, "scopes": token.scopes, "expires": token.expires, "secret": token.secret},
+            {
+                "id": token.id,
+                "party": party.id,
+                "scopes": token.scopes,
+                "expires": token.expires,
+                "secret": token.secret,
+            },
             Text("令牌只显示这一次，请妥善保存。", "The secret is shown this once; keep it safe."),
         )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +16,7 @@ from rich.markup import escape
 from shudu.policy.types import Actor, Conflict, Invalid, ShuduError, Text, Via
 
 if TYPE_CHECKING:
-    from shudu.identity.queries import Party
+    pass
 
 Home = Annotated[Path | None, typer.Option("--home", help="The home folder (default: SHUDU_HOME, else ~/.shudu).")]
 As = Annotated[str | None, typer.Option("--as", metavar="PARTY", help="Act for this organisation: id, code or name.")]
@@ -135,5 +134,3 @@ def typed(make: Callable[..., Any], **values: Any) -> Any:
             Text(f"参数“{field}”不正确：{said}", f"“{field}” is not right: {said}"),
             Text("请用 --help 查看该命令的参数。", "See the command's --help."),
         ) from None
-
-

@@ -56,7 +56,7 @@ def place(actor: Actor, request: PlaceOrder) -> Order:
 
 @action(Permission.ORDER_RUN, Event.RUN_STARTED)
 def start_run(actor: Actor, order_id: str) -> Run:
-    """Start a run of an order on exactly the versions its agreements name; the first run's money is already reserved."""
+    """Start a run of an order on exactly the versions its agreements name; the first one's money is reserved already."""
     order = order_row(order_id)
     require(actor, Permission.ORDER_RUN, order)
     inputs = []
@@ -96,9 +96,7 @@ def settle(actor: Actor, run_id: str) -> OrderRun:
     row.state, row.split_fen = OrderRun.State.SETTLED, by_role
     row.save(update_fields=["state", "split_fen"])
     cases.advance(order.id, "settle", actor)
-    record(
-        order.id, {"order": order.id, "run": run_id, "amount_fen": order.price_fen, "split_fen": by_role}
-    )
+    record(order.id, {"order": order.id, "run": run_id, "amount_fen": order.price_fen, "split_fen": by_role})
     return row
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db.models import QuerySet
 
 from shudu.agreements import queries as agreements
@@ -53,7 +55,7 @@ def run_of(run_id: str) -> OrderRun | None:
     return OrderRun.objects.filter(run=run_id).first()
 
 
-def ids_for_assigner(party: str) -> QuerySet[OrderLine]:
+def ids_for_assigner(party: str) -> QuerySet[OrderLine, Any]:
     """Ids of the orders that concluded an agreement of this assigner, for rules."""
     return OrderLine.objects.filter(agreement__in=agreements.assigned_by(party)).values("order")
 

@@ -14,7 +14,8 @@ from shudu.policy.types import Actor, Conflict, Decision, NotFound, Refused, Rol
 
 from .codes import normalise
 from .credentials import token_digest
-from .models import Membership, Party, Person, Token
+from .models import Membership, Person, Token
+from .models import Party as Party
 from .types import PartyState, Scope, clean_name
 
 _LAST_USED_EVERY = timedelta(minutes=1)

@@ -184,7 +184,7 @@ def _as_text(source: Source) -> str:
 
 
 def _guess(connection: duckdb.DuckDBPyConnection, source: Source) -> list[Candidates]:
-    """What the first rows allow. One long table, because planning 1,000 columns by 5 types takes longer than reading."""
+    """What the first rows allow. A long table: planning 1,000 columns by 5 types takes longer than reading."""
     connection.register("sample", source.sample)
     answer = connection.execute(
         f"SELECT c, {', '.join(examine('value', LADDER))} FROM sample GROUP BY c ORDER BY c"
@@ -195,8 +195,8 @@ def _guess(connection: duckdb.DuckDBPyConnection, source: Source) -> list[Candid
 
 def _decide(connection: duckdb.DuckDBPyConnection, table: str, columns: Sequence[Candidates]) -> list[Candidates]:
     """What all rows allow of what the first did."""
-    asked = [examine(raw(number), column.types) for number, column in enumerate(columns)]
-    answer = iter(one(connection, f"SELECT {', '.join(sum(asked, []))} FROM {table}"))
+    asked = [test for number, column in enumerate(columns) for test in examine(raw(number), column.types)]
+    answer = iter(one(connection, f"SELECT {', '.join(asked)} FROM {table}"))
     return [survivors(column.types, list(islice(answer, 1 + len(column.types)))) for column in columns]
 
 

@@ -76,7 +76,7 @@ def _append(log: Log, tree: Tree, rows: Iterator[Outbox]) -> int:
             entry, opened = _entry(log, tree.frontier.size, row)
             entries.append(entry)
             disclosures.append(opened)
-            tree.append(entry.leaf_hash)
+            tree.append(bytes(entry.leaf_hash))
         Entry.objects.bulk_create(entries)
         Disclosure.objects.bulk_create(disclosures)
     size, root = tree.frontier.size, tree.frontier.root()

@@ -31,7 +31,7 @@ def on(event: Event) -> Callable[[Handler], Handler]:
 def dispatch(limit: int = 100) -> int:
     """Deliver up to `limit` waiting events in order; returns how many. Safe to run in several processes at once.
 
-    A handler that fails leaves its event waiting, behind those that have failed less often, so that none blocks the rest.
+    A handler that fails leaves its event waiting, behind those that have failed less often: none blocks the rest.
     """
     delivered = 0
     waiting = Outbox.objects.filter(dispatched=False).order_by("attempts", "id")

