@@ -27,8 +27,6 @@ class Offer(models.Model):
     created = models.DateTimeField(default=clock.now)
     until = models.DateTimeField()
 
-    lines: models.Manager[OfferLine]
-
 
 class OfferLine(models.Model):
     """One asset of an offer: who assigns it, on which terms, pinned to which version."""

@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from shudu.policy.types import Text
 
-from .execution import NAMESPACES, NOBODY, execute
+from .execution import ENVIRONMENT, NAMESPACES, NOBODY, execute
 from .runtime import runtime, unavailable
 from .sandbox import (
     Capabilities,
@@ -108,7 +108,7 @@ def _check(boot: str) -> Capabilities:
     missed = [name for name, allowed in _EXPECTED.items() if seen.get(name) not in allowed]
     missed += [] if np.array_equal(scores, [1.5, 5.0, 9.0]) else ["benign"]
     missed += [] if set(seen["root"]) <= {"in", "lib", "lib64", "py", "site", "usr"} else ["root"]
-    missed += [] if not set(seen["environment"]) & set(os.environ) - {"LC_CTYPE", "PWD"} else ["environment"]
+    missed += [] if set(seen["environment"]) <= {*ENVIRONMENT, "LC_CTYPE", "PWD"} else ["environment"]
     apart = [name for name in NAMESPACES if bad.namespaces[name] not in (0, os.stat(f"/proc/self/ns/{name}").st_ino)]
     missed += [f"namespace {name}" for name in NAMESPACES if name not in apart and name != "cgroup"]
     if missed:

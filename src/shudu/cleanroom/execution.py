@@ -26,6 +26,15 @@ from .sandbox import JobSpec, Limits, failure, require_private
 
 NOBODY = 65_534
 NAMESPACES = ("cgroup", "ipc", "mnt", "net", "pid", "uts")
+# All a job is told by its environment: one thread, and as little address space as that needs.
+ENVIRONMENT = {
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
+    "LD_LIBRARY_PATH": "/py/lib",
+    "MALLOC_ARENA_MAX": "1",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+}
 _BENEATH = Path(__file__).parent
 _STAGED = "/tmp"  # noqa: S108 - in a mount namespace of the job's own
 
@@ -97,14 +106,6 @@ def _command(
         "NOFILE": (job.limits.open_files,) * 2,
         "NPROC": (1, 1),
     }
-    environment = {
-        "ARROW_DEFAULT_MEMORY_POOL": "system",
-        "JE_ARROW_MALLOC_CONF": "background_thread:false",
-        "LD_LIBRARY_PATH": "/py/lib",
-        "MALLOC_ARENA_MAX": "1",
-        "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-    }
     staged = os.geteuid() == 0
     # Each source stands alone in a folder of /tmp, so no name of the host's shows in the job's mounts.
     sources = [(os.path.realpath(source), f"{_STAGED}/{place}") for place, (source, _) in enumerate(binds)]
@@ -118,7 +119,7 @@ def _command(
     for (source, target), (_, place) in zip(sources, binds, strict=False):
         argv += ["--ro-bind", target if staged else source, place]
     argv += [*parts.options, "--perms", "0444", "--ro-bind-data", str(model), "/in/model"]
-    for name, value in environment.items():
+    for name, value in ENVIRONMENT.items():
         argv += ["--setenv", name, value]
     argv += ["--chdir", "/in", "--remount-ro", "/", "--seccomp", str(rules), "--json-status-fd", str(status), "--"]
     argv += [parts.python, "-I", "-S", "-B", "-c", _text("launch.py"), json.dumps(limits)]

@@ -1,7 +1,7 @@
 """Scorecards: what a model file may say, checked before anybody agrees to anything.
 
 A scorecard adds points: a base, and for each input the points of the bin or category its value lies in. It is data, not
-code; still it is only ever evaluated inside the sandbox (`inside.py`). Format: docs/adding-a-model-kind.md.
+code; still it is only ever evaluated inside the sandbox (`inside.py`). The classes below are format shudu-scorecard/1.
 """
 
 from __future__ import annotations

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json as json_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from shudu.policy.types import Text
+from shudu.policy.types import Invalid, Text
 
 from .session import As, Home, Json, Key, session, typed
 
@@ -36,6 +37,24 @@ def describe(asset: Asset) -> dict[str, Any]:
     }
 
 
+def _core_fields(source: Path | None) -> dict[str, Any]:
+    """The core fields from a JSON file, checked when they become `CoreFields`."""
+    if source is None:
+        return {}
+    try:
+        fields = json_module.loads(source.read_text("utf-8"))
+    except (OSError, ValueError):
+        fields = None
+    if not isinstance(fields, dict):
+        raise Invalid(
+            "publish.core",
+            Text("核心字段文件不是可读的 JSON 对象。", "The file of core fields is not a readable JSON object."),
+            Text("字段见 docs/operations.md。", "docs/operations.md lists the fields."),
+            {"file": source.name},
+        )
+    return fields
+
+
 def publish(
     file: Annotated[Path, typer.Argument(help="A UTF-8 CSV file with a header row.")],
     owner: Annotated[str, typer.Option("--owner", metavar="ORG", help="Whose it is: id, code or name.")],
@@ -48,6 +67,9 @@ def publish(
     ] = "L2",
     title_en: Annotated[str | None, typer.Option("--title-en", help="The title in English.")] = None,
     origin: Annotated[str, typer.Option(help="real | real rows, synthetic key | synthetic | unstated")] = "unstated",
+    core: Annotated[
+        Path | None, typer.Option("--core", metavar="FILE", help="Core fields of the catalogue entry (JSON).")
+    ] = None,
     home: Home = None,
     as_: As = None,
     json: Json = False,
@@ -59,7 +81,14 @@ def publish(
         from shudu.catalog.types import PublishTable
 
         request = typed(
-            PublishTable, source=file, title=title, title_en=title_en, key=entity, level=level, origin=origin
+            PublishTable,
+            source=file,
+            title=title,
+            title_en=title_en,
+            key=entity,
+            level=level,
+            origin=origin,
+            core=_core_fields(core),
         )
         asset = actions.publish(current.actor(owner), request, idempotency_key=key)
         version = queries.latest(asset.id)

@@ -43,14 +43,16 @@ def verify(
     file: Annotated[Path, typer.Argument(help="The receipt.")],
     key: Annotated[Path, typer.Option("--key", metavar="KEYFILE", help="The log's verifier key, kept from elsewhere.")],
     product: Annotated[Path | None, typer.Option("--product", metavar="FILE", help="The file it is about.")] = None,
+    home: Home = None,
+    as_: As = None,
     json: Json = False,
 ) -> None:
-    """Check a receipt offline. Exit code 0: good, 1: false, 2: unreadable."""
+    """Check a receipt offline. Exit code 0: good, 1: false, 2: unreadable. `--home` and `--as` play no part in it."""
     import json as json_module
 
     from shudu.ledger.types import receipt
 
-    current = Session(None, json)
+    current = Session(as_, json)
     try:
         verdict = receipt.verify(_read(file), _read(key).decode("utf-8", "replace"), product)
     except receipt.Unreadable as error:

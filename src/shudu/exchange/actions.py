@@ -56,7 +56,7 @@ def place(actor: Actor, request: PlaceOrder) -> Order:
 
 @action(Permission.ORDER_RUN, Event.RUN_STARTED)
 def start_run(actor: Actor, order_id: str) -> Run:
-    """Start a run of an order on exactly the versions its agreements name; the first one's money is reserved already."""
+    """Start a run of an order on exactly the versions its agreements name; the first is paid for already."""
     order = order_row(order_id)
     require(actor, Permission.ORDER_RUN, order)
     inputs = []

@@ -49,6 +49,7 @@ class Scan:
         self._utf8 = codecs.getincrementaldecoder("utf-8")()
         self._quoted = False
         self._quoted_since = 1
+        self._crlf = 0
         self._last = _NEWLINE
 
     def feed(self, chunk: bytes) -> None:
@@ -63,15 +64,24 @@ class Scan:
 
     def finish(self) -> str:
         """The SHA-256 of everything fed. Raises Invalid when the file ends within a character or a quoted cell."""
-        self._decode(b"", final=True)
+        if self._utf8.getstate()[0]:
+            raise refuse("文件在一个字符中间结束，很可能不完整。", "The file ends within a character.", row=self.row)
+        if self._last == _RETURN and not self._quoted:
+            raise self._lone_return(self.row)
+        if 0 < self._crlf < self.row - 1:
+            raise refuse(
+                "行尾混用了两种换行符（CRLF 与 LF）。",
+                "Some lines end in CRLF, others in LF.",
+                remedy=Text("请用同一种换行符另存后再试。", "Save it again with one kind of line end."),
+            )
         if self._quoted:
             raise refuse("有引号没有结束。", "A quote is never closed.", row=self._quoted_since, remedy=_QUOTES_REMEDY)
         return self._sha256.hexdigest()
 
-    def _decode(self, chunk: bytes, final: bool = False) -> None:
+    def _decode(self, chunk: bytes) -> None:
         held = len(self._utf8.getstate()[0])
         try:
-            self._utf8.decode(chunk, final)
+            self._utf8.decode(chunk)
         except UnicodeDecodeError as error:
             self._count(chunk[: max(error.start - held, 0)])
             raise not_utf8(error.object[error.start :], self.row) from None
@@ -81,6 +91,8 @@ class Scan:
             return
         data = np.frombuffer(chunk, dtype=np.uint8)
         newlines, commas = data == _NEWLINE, data == _COMMA
+        quoted_before = self._quoted
+        outside: NDArray[np.bool_] | None = None
         if b'"' in chunk:
             quote = data == _QUOTE
             outside = np.bitwise_xor.accumulate(quote) == self._quoted
@@ -91,6 +103,8 @@ class Scan:
             return
         elif self._last == _QUOTE and not _EDGE[chunk[0]]:
             raise self._stray(self.row)
+        if b"\r" in chunk or (self._last == _RETURN and not quoted_before):
+            self._check_returns(data, newlines, outside)
         self.row += int(np.count_nonzero(newlines))
         self.commas += int(np.count_nonzero(commas))
         self._last = chunk[-1]
@@ -107,6 +121,28 @@ class Scan:
         self._quoted ^= bool(at.size % 2)
         if self._quoted:
             self._quoted_since = self.row + int(np.count_nonzero(newlines[: at[-1]]))
+
+    def _check_returns(
+        self, data: NDArray[np.uint8], newlines: NDArray[np.bool_], outside: NDArray[np.bool_] | None
+    ) -> None:
+        """Outside quotes a carriage return is followed by a line feed."""
+        returns = data == _RETURN
+        if outside is not None:
+            returns &= outside
+        # Whether one was pending: the last byte of the chunk before, outside quotes (else no newline counts here).
+        pending = self._last == _RETURN and (outside is None or bool(outside[0]))
+        before = np.concatenate(([pending], returns[:-1]))
+        self._crlf += int(np.count_nonzero(before & newlines))
+        if (lone := np.flatnonzero(before & ~newlines)).size:
+            raise self._lone_return(self.row + int(np.count_nonzero(newlines[: lone[0]])))
+
+    def _lone_return(self, row: int) -> Invalid:
+        return refuse(
+            "行尾或单元格中有单独的回车符（CR）。",
+            "A carriage return stands alone, as a line end or in a cell without quotes.",
+            row=row,
+            remedy=Text("请以 LF 或 CRLF 换行另存，或给该单元格加引号。", "Save it with LF or CRLF, or quote the cell."),
+        )
 
     def _stray(self, row: int) -> Invalid:
         return refuse(
@@ -136,6 +172,7 @@ def records(source: BinaryIO) -> Iterator[tuple[int, list[str]]]:
 
 def explain(source: BinaryIO, columns: int) -> Invalid:
     """Why the engine could not read `source` as a table of so many columns: the first row at fault."""
+    row = 0
     try:
         for row, record in records(source):
             if record and len(record) != columns:
@@ -146,14 +183,16 @@ def explain(source: BinaryIO, columns: int) -> Invalid:
                     remedy=Text("请补齐或删去多余的单元格后再试。", "Correct the row and try again."),
                 )
             if sum(map(len, record)) > MAX_RECORD // 4 and sum(len(cell.encode()) for cell in record) > MAX_RECORD:
-                return refuse(f"第 {row} 行超过 2 MB。", f"Row {row} is longer than 2 MB.", row=row)
-    except csv.Error:
+                return _too_long(row)
+    except csv.Error as error:
+        if "field limit" in str(error):
+            return _too_long(row + 1)
         return refuse(f"第 {row + 1} 行无法读取。", f"Row {row + 1} cannot be read.", row=row + 1)
-    return refuse(
-        "无法可靠地读取这个文件：行尾很可能混用了不同的换行符。",
-        "The file cannot be read reliably: most likely its lines end in different ways.",
-        remedy=Text("请用同一种换行符另存后再试。", "Save it again with one kind of line end."),
-    )
+    return refuse("无法可靠地读取这个文件。", "The file cannot be read reliably.")
+
+
+def _too_long(row: int) -> Invalid:
+    return refuse(f"第 {row} 行超过 2 MB。", f"Row {row} is longer than 2 MB.", row=row)
 
 
 def row_of(source: BinaryIO, index: int, columns: int) -> int:

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.ipc
 import pyarrow.parquet
 
-from shudu.policy.types import Conflict, Invalid, Text
+from shudu.policy.types import Conflict, Invalid, Text, Unavailable
 
 from .coltypes import quoted
 from .folders import sync
@@ -65,6 +65,16 @@ def copy_checked(path: Path, file: StoredFile, target: Path) -> None:
 def replacing(target: Path) -> Iterator[Path]:
     """A file beside `target` to write to; it takes `target`'s place, durable, when the block ends well."""
     part = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
+    try:
+        if target.is_dir():
+            raise IsADirectoryError
+        part.touch(exist_ok=False)
+    except OSError:
+        raise Unavailable(
+            "lake.target",
+            Text(f"无法写入目标文件“{target.name}”。", f"The file “{target.name}” cannot be written there."),
+            Text("请换一个可写的位置。", "Choose a place that can be written to."),
+        ) from None
     try:
         yield part
         sync(part)

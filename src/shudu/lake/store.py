@@ -124,6 +124,8 @@ class DuckDBStore:
     ) -> tuple[StoredFile, ...]:
         if not files:
             raise ValueError("a version has at least one file")
+        for name in files:
+            place.path_of(name)
         with explained():
             if self._folder(place).exists():
                 return self._same(files, place, encrypted)
@@ -132,7 +134,6 @@ class DuckDBStore:
                 stored = []
                 for name, content in files.items():
                     data = seal(secret, content, _context(place, name)) if secret else content
-                    place.path_of(name)
                     (folder / "files" / name).write_bytes(data)
                     stored.append(_stored(place, name, data, content if secret else None))
                 try:

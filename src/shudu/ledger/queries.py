@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from functools import reduce
+from operator import or_
+from typing import Any, TypeVar
+
+from django.db.models import Max, Q
 
 from shudu.policy.events import Event
 from shudu.policy.models import Outbox
@@ -13,7 +18,9 @@ from .integrity import check as check
 from .models import Disclosure, Entry, HashTile, Log, TreeHead
 from .note import Note
 from .proof import Proof
-from .tiles import WIDTH, TilePath, encode_bundle, hashes_from
+from .tiles import WIDTH, TilePath, encode_bundle, hashes_from, tiles_for
+
+T = TypeVar("T")
 
 
 def log() -> Log:
@@ -75,21 +82,23 @@ def served(path: str) -> tuple[bytes, bool]:
 
 def root_at(size: int) -> bytes:
     """The root the present log had at `size`, from its tiles."""
-    return merkle.root(_size(size), _hashes(log()))
+    return _computed(_log_of(size), lambda hashes: merkle.root(size, hashes))
 
 
 def consistency(old: int, new: int) -> list[bytes]:
     """The proof that the present log at `new` extends itself at `old` (RFC 9162 §2.1.4)."""
-    if old > new:
+    own = _log_of(new)
+    if not 0 <= old <= new:
         raise _no_size(old)
-    return merkle.consistency_proof(_size(old), _size(new), _hashes(log()))
+    return _computed(own, lambda hashes: merkle.consistency_proof(old, new, hashes))
 
 
 def inclusion(index: int, size: int) -> list[bytes]:
     """The proof that entry `index` is in the present log at `size` (RFC 9162 §2.1.3)."""
-    if not 0 <= index < _size(size):
+    own = _log_of(size)
+    if not 0 <= index < size:
         raise not_found("存证条目", "ledger entry", str(index))
-    return merkle.inclusion_proof(index, size, _hashes(log()))
+    return _computed(own, lambda hashes: merkle.inclusion_proof(index, size, hashes))
 
 
 def entries(subject: str) -> list[Entry]:
@@ -112,7 +121,7 @@ def receipt_for(event: Event, subject: str, *, disclose: frozenset[str] | None =
             )
         raise not_found("存证回执", "receipt", subject)
     head = _head(entry.log)
-    path = merkle.inclusion_proof(entry.index, head.size, _hashes(entry.log))
+    path = _computed(entry.log, lambda hashes: merkle.inclusion_proof(entry.index, head.size, hashes))
     proof = Proof(entry.index, tuple(path), Note.parse(head.checkpoint))
     opened = Disclosure.objects.get(entry=entry).fields
     shown = {name: one for name, one in opened.items() if disclose is None or name in disclose}
@@ -126,29 +135,27 @@ def _head(row: Log) -> TreeHead:
     return head
 
 
-def _hashes(row: Log) -> merkle.Hashes:
-    def read(level: int, index: int) -> bytes:
-        stored = HashTile.objects.filter(log=row, level=level, index=index).first()
-        return bytes(stored.hashes) if stored else b""
-
-    def hashes(level: int, index: int) -> bytes:
-        try:
-            return known(level, index)
-        except LookupError:
-            raise Unavailable(
-                "ledger.tiles",
-                Text("存证账本的分片不完整。", "The ledger's tiles are incomplete."),
-                Text("请重建分片；条目本身不受影响。", "Rebuild the tiles; the entries themselves are not affected."),
-            ) from None
-
-    known = hashes_from(read)
-    return hashes
+def _computed(own: Log, work: Callable[[merkle.Hashes], T]) -> T:
+    """What `work` makes of the log's nodes, with all the tiles it needs read at once."""
+    wanted = [Q(log=own, level=level, index=index) for level, index in tiles_for(work)]
+    rows = HashTile.objects.filter(reduce(or_, wanted)).values_list("level", "index", "hashes") if wanted else ()
+    tiles = {(level, index): bytes(hashes) for level, index, hashes in rows}
+    try:
+        return work(hashes_from(tiles))
+    except LookupError:
+        raise Unavailable(
+            "ledger.tiles",
+            Text("存证账本的分片不完整。", "The ledger's tiles are incomplete."),
+            Text("请重建分片；条目本身不受影响。", "Rebuild the tiles; the entries themselves are not affected."),
+        ) from None
 
 
-def _size(size: int) -> int:
-    if not 0 <= size <= _head(log()).size:
+def _log_of(size: int) -> Log:
+    """The present log, if it has ever had this size."""
+    own = log()
+    if not 0 <= size <= (TreeHead.objects.filter(log=own).aggregate(size=Max("size"))["size"] or 0):
         raise _no_size(size)
-    return size
+    return own
 
 
 def _width(width: int | None) -> int:

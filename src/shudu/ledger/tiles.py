@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from .merkle import SIZE, Frontier, Hashes, node_hash
@@ -98,24 +98,39 @@ class Tree:
         return {position: bytes(hashes) for position, hashes in self._growing.items()}
 
 
-def hashes_from(read: Callable[[int, int], bytes]) -> Hashes:
-    """A reader of nodes over a reader of stored tiles; each tile is read once."""
-    known: dict[Position, bytes] = {}
+def holding(level: int, index: int) -> Position:
+    """The tile that holds a node, or the hashes beneath it."""
+    row, height = divmod(level, HEIGHT)
+    return row, (index << height) // WIDTH
+
+
+def hashes_from(tiles: Mapping[Position, bytes]) -> Hashes:
+    """A reader of nodes over tiles; LookupError for a node they do not hold."""
 
     def hashes(level: int, index: int) -> bytes:
-        row, height = divmod(level, HEIGHT)
-        number, offset = divmod(index << height, WIDTH)
-        if (row, number) not in known:
-            known[row, number] = read(row, number)
-        tile, end = known[row, number], offset + (1 << height)
+        tile, height = tiles[holding(level, index)], level % HEIGHT
+        start = (index << height) % WIDTH
+        end = start + (1 << height)
         if len(tile) < end * SIZE:
-            raise LookupError(f"tile {row}/{number} is narrower than {end}")
-        nodes = [tile[at * SIZE : (at + 1) * SIZE] for at in range(offset, end)]
+            raise LookupError(f"tile {holding(level, index)} is narrower than {end}")
+        nodes = [tile[at * SIZE : (at + 1) * SIZE] for at in range(start, end)]
         while len(nodes) > 1:
             nodes = [node_hash(*pair) for pair in zip(nodes[::2], nodes[1::2], strict=True)]
         return nodes[0]
 
     return hashes
+
+
+def tiles_for(work: Callable[[Hashes], object]) -> set[Position]:
+    """Which tiles a piece of work over nodes would read, so that they can be fetched together."""
+    wanted: set[Position] = set()
+
+    def hashes(level: int, index: int) -> bytes:
+        wanted.add(holding(level, index))
+        return b""
+
+    work(hashes)
+    return wanted
 
 
 def encode_bundle(entries: Iterable[bytes]) -> bytes:

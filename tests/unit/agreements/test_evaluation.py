@@ -42,7 +42,11 @@ def test_every_operand_gives_one_reason(terms: Terms) -> None:
     assert sorted(reason.rule for reason in decision.reasons) == sorted(f"terms.{name}" for name in OPERANDS)
 
 
-WIDER = Release(class_=ReleaseClass.A, group_by=frozenset({"region", "age"}), min_group=10)
+AGREED = Release(class_=ReleaseClass.A, group_by=frozenset({"region"}), min_group=10)
+
+
+def released(**change: Any) -> dict[str, Any]:
+    return {"release": AGREED.model_copy(update=change)}
 
 
 @pytest.mark.parametrize(
@@ -69,9 +73,9 @@ WIDER = Release(class_=ReleaseClass.A, group_by=frozenset({"region", "age"}), mi
         ({"model": "b" * 64}, "models", "bbbbbbbbbbbb…", "aaaaaaaaaaaa…"),
         ({"model": None}, "models", "no model", "aaaaaaaaaaaa…"),
         ({"release": None}, "release", "no release", "at least 10"),
-        ({"release": WIDER}, "release", "age", "at least 10"),
-        ({"release": WIDER.model_copy(update={"min_group": 9})}, "release", "at least 9", "at least 10"),
-        ({"release": WIDER.model_copy(update={"class_": ReleaseClass.C})}, "release", "class C", "class A"),
+        (released(group_by=frozenset({"region", "age"})), "release", "age", "at least 10"),
+        (released(min_group=9), "release", "at least 9", "at least 10"),
+        (released(class_=ReleaseClass.C), "release", "class C", "class A"),
         ({"runs": 4}, "runs", "4", "at most 3"),
         ({"runs": 0}, "runs", "0", "at most 3"),
     ],

@@ -103,7 +103,7 @@ ONWARDS = st.builds(
 )
 TERMS = st.builds(make, uses(), ONWARDS | st.just(NOTHING))
 # Actions and release are changed together, or terms would come out that cannot be.
-CHANGES = [(name,) for name in Use.model_fields if name not in ("actions", "release")]
+CHANGES: list[tuple[str, ...]] = [(name,) for name in Use.model_fields if name not in ("actions", "release")]
 CHANGES += [("actions", "release"), ("release",), ("onward",)]
 
 
@@ -121,7 +121,7 @@ def families(draw: st.DrawFn, size: int) -> tuple[Terms | Nothing, ...]:
                 use = use.model_copy(update={name: getattr(other, name) for name in names})
             elif use.release is not None:
                 use = use.model_copy(update={"release": draw(RELEASES)})
-        near = make(use, onward)
+        near: Terms | Nothing = make(use, onward)
         family.append(draw(st.sampled_from([near, near, near, near, NOTHING])))
     return tuple(draw(st.permutations(family)))
 
