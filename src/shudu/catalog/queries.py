@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from django.db.models import QuerySet
 
 from shudu.lake.types import Column, Place, StoredFile
@@ -46,6 +48,21 @@ def latest(asset_id: str) -> Version | None:
     """The newest live version of an asset."""
     live = Version.objects.filter(binding__asset=asset_id, state=Version.State.LIVE)
     return live.select_related("binding__asset").order_by("-number").first()
+
+
+def latest_of(asset_ids: Iterable[str]) -> dict[str, Version]:
+    """The newest live version of each of these assets that has one, read at once."""
+    live = Version.objects.filter(binding__asset__in=list(asset_ids), state=Version.State.LIVE)
+    rows = live.select_related("binding").order_by("number")
+    return {row.binding.asset_id: row for row in rows}
+
+
+def version(actor: Actor, version_id: str) -> Version:
+    """A version of an asset the actor may see the entry of, whatever its state; anything else is not found."""
+    row = Version.objects.select_related("binding__asset").filter(pk=version_id).first()
+    if row is None or not decide(actor, Permission.ASSET_READ, row.binding.asset):
+        raise not_found("版本", "version", version_id)
+    return row
 
 
 def offered(actor: Actor, asset_id: str, version_id: str | None = None) -> Offered:

@@ -17,11 +17,13 @@ from .model_kinds import ModelSpec, register_model_kind
 __all__ = [
     "CoreFields",
     "LanguageMap",
+    "ModelFields",
     "ModelSpec",
     "Offered",
     "PublishModel",
     "PublishTable",
     "Result",
+    "TableFields",
     "register_model_kind",
 ]
 
@@ -74,12 +76,11 @@ class CoreFields(BaseModel):
         return tuple(name for name, value in asked.items() if not value)
 
 
-class PublishTable(BaseModel):
-    """A file to publish as a table. `source` lies on this machine; `key` is the column that names an entity."""
+class TableFields(BaseModel):
+    """What a publisher says of a table. `key` is the column that names an entity."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    source: Path
     title: Title
     title_en: Title | None = None
     key: str | None = None
@@ -88,17 +89,28 @@ class PublishTable(BaseModel):
     core: CoreFields = CoreFields()
 
 
-class PublishModel(BaseModel):
-    """A scorecard to publish. `inputs` are the columns it may see; they must be the scorecard's own."""
+class PublishTable(TableFields):
+    """A file to publish as a table; `source` lies on this machine."""
+
+    source: Path
+
+
+class ModelFields(BaseModel):
+    """What a publisher says of a scorecard. `inputs` are the columns it may see; they must be the scorecard's own."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    source: Path
     title: Title | None = None
     title_en: Title | None = None
     inputs: tuple[str, ...]
     # A model is its owner's property: level 3 and above is stored encrypted.
     level: str = "L3"
+
+
+class PublishModel(ModelFields):
+    """A scorecard to publish; `source` lies on this machine."""
+
+    source: Path
 
 
 @dataclass(frozen=True, slots=True)

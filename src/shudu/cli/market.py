@@ -227,6 +227,24 @@ def show_order(
         )
 
 
+@orders.command("cancel")
+def cancel(
+    order: Annotated[str, typer.Argument(help="Order id.")],
+    home: Home = None,
+    as_: As = None,
+    json: Json = False,
+    key: Key = None,
+) -> None:
+    """End an order while no run of it is going on: what it has locked comes back."""
+    with session(home, as_, json) as current:
+        from shudu.exchange import actions, queries
+
+        buyer = queries.order_row(order).buyer
+        actor = current.actor(None if current.as_party else buyer)
+        row = actions.cancel(actor, order, idempotency_key=key)
+        current.show({"id": row.id, "state": queries.state(row.id)}, Text("订单已取消。", "The order is cancelled."))
+
+
 @agreements.command("show")
 def show_agreement(
     agreement: Annotated[str, typer.Argument(help="Agreement id.")],

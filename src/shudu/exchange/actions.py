@@ -121,11 +121,32 @@ def release(actor: Actor, run_id: str) -> OrderRun:
     if row.state != OrderRun.State.STARTED:
         record_nothing()
         return row
+    _give_back(row)
+    cases.advance(row.order.id, "fail", actor)
+    record(row.order.id, {"order": row.order.id, "run": run_id, "amount_fen": row.order.price_fen})
+    return row
+
+
+@action(Permission.ORDER_CANCEL, Event.ORDER_RELEASED)
+def cancel(actor: Actor, order_id: str) -> Order:
+    """End an order while no run of it is going on: what it has locked comes back, and no run of it starts any more.
+
+    The buyer may; and it happens by itself when an agreement of the order is revoked, which would leave it locked.
+    """
+    order = order_row(order_id)
+    require(actor, Permission.ORDER_CANCEL, order)
+    cases.advance(order.id, "cancel", actor)
+    waiting = list(order.runs.filter(state=OrderRun.State.RESERVED))
+    for row in waiting:
+        _give_back(row)
+    record(order.id, {"order": order.id, "run": "", "amount_fen": order.price_fen * len(waiting)})
+    return order
+
+
+@part_of_action
+def _give_back(row: OrderRun) -> None:
     for reservation in (row.money, *row.counts):
         if reservation:
             accounts.release(reservation)
     row.state = OrderRun.State.RELEASED
     row.save(update_fields=["state"])
-    cases.advance(row.order.id, "fail", actor)
-    record(row.order.id, {"order": row.order.id, "run": run_id, "amount_fen": row.order.price_fen})
-    return row

@@ -1,4 +1,4 @@
-"""When a run ends, its order is settled or released, once."""
+"""When a run ends, its order is settled or released, once; when an agreement is revoked, its waiting orders end."""
 
 from __future__ import annotations
 
@@ -14,6 +14,12 @@ from . import actions, queries
 def settle(row: Outbox) -> None:
     if queries.run_of(row.subject):
         actions.settle(identity.system(), row.subject)
+
+
+@on(Event.AGREEMENT_REVOKED)
+def cancel(row: Outbox) -> None:
+    for order in queries.placed_under(row.subject):
+        actions.cancel(identity.system(), order)
 
 
 @on(Event.RUN_FAILED)

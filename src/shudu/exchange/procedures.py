@@ -8,11 +8,15 @@ ORDER = Procedure(
     version=1,
     initial="placed",
     transitions=(
+        Transition("cancel", ("placed", "settled", "failed"), "cancelled"),
         Transition("start", ("placed", "settled", "failed"), "running"),
         Transition("settle", ("running",), "settled"),
         Transition("fail", ("running",), "failed"),
     ),
+    final=("cancelled",),
     words={
+        "cancelled": Text("已取消", "cancelled"),
+        "cancel": Text("取消", "cancel"),
         "placed": Text("已生效", "placed"),
         "running": Text("运行中", "running"),
         "settled": Text("已结算", "settled"),

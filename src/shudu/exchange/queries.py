@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.db.models import QuerySet
@@ -45,6 +46,11 @@ def state(order_id: str) -> str:
     return cases.state(order_id)
 
 
+def states(order_ids: Iterable[str]) -> dict[str, str]:
+    """Where each of these orders stands, read at once."""
+    return cases.states(order_ids)
+
+
 def runs_of(order_id: str) -> list[OrderRun]:
     """Every run an order has paid for or reserved, oldest first."""
     return list(OrderRun.objects.filter(order=order_id).order_by("id"))
@@ -53,6 +59,12 @@ def runs_of(order_id: str) -> list[OrderRun]:
 def run_of(run_id: str) -> OrderRun | None:
     """What a run's order reserved and how it was settled."""
     return OrderRun.objects.filter(run=run_id).first()
+
+
+def placed_under(agreement_id: str) -> list[str]:
+    """The orders that concluded this agreement, have not ended and have no run going on."""
+    orders = OrderLine.objects.filter(agreement=agreement_id).values_list("order", flat=True)
+    return [order for order in orders if state(order) not in ("running", "cancelled")]
 
 
 def ids_for_assigner(party: str) -> QuerySet[OrderLine, Any]:

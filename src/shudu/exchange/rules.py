@@ -20,5 +20,6 @@ def register() -> None:
     grant(Permission.ORDER_READ, buyer, assigner, holders(Role.OPERATOR, Role.AUDITOR, Role.SYSTEM))
     # The operating company has no other role than its own, so it cannot buy on its own exchange.
     grant(Permission.ORDER_PLACE, holders(Role.BUYER))
+    grant(Permission.ORDER_CANCEL, buyer, holders(Role.SYSTEM))
     grant(Permission.ORDER_RUN, buyer)
     grant(Permission.ORDER_SETTLE, holders(Role.SYSTEM))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 from datetime import timedelta
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from shudu.policy import clock, ids
 from shudu.policy.permissions import Permission
@@ -60,6 +60,24 @@ def parties(actor: Actor) -> list[Party]:
     """The register of parties by name, as far as the actor may read it."""
     rows = visible(actor, Permission.PARTY_READ, Party.objects.order_by("name", "id"))
     return list(rows.prefetch_related("held"))
+
+
+def register(actor: Actor, *, code: str = "", name: str = "") -> QuerySet[Party]:
+    """The same register as rows to page through, newest first; with `code` or `name`, those that have exactly it."""
+    rows = visible(actor, Permission.PARTY_READ, Party.objects.order_by("-id"))
+    if code:
+        rows = rows.filter(code=normalise(code))
+    if name:
+        rows = rows.filter(name=clean_name(name))
+    return rows.prefetch_related("held")
+
+
+def registered(actor: Actor, party_id: str) -> Party:
+    """A party the actor may read in the register; anything else is not found."""
+    found = Party.objects.filter(id=party_id).first()
+    if found is None or not decide(actor, Permission.PARTY_READ, found):
+        raise not_found("主体", "party", party_id)
+    return found
 
 
 def operator() -> Party:
@@ -143,8 +161,13 @@ def members(party_id: str) -> list[Membership]:
 
 def tokens(actor: Actor, party_id: str) -> list[Token]:
     """A party's tokens, the newest first; their secrets are gone."""
+    return list(token_rows(actor, party_id).order_by("-issued", "-id"))
+
+
+def token_rows(actor: Actor, party_id: str) -> QuerySet[Token]:
+    """The same tokens as rows to page through."""
     refuse_unless(decide(actor, Permission.PARTY_MANAGE, party(party_id)))
-    return list(Token.objects.filter(party=party_id).order_by("-issued", "-id"))
+    return Token.objects.filter(party=party_id)
 
 
 def _is_member(party_id: str, person_id: str) -> bool:

@@ -91,7 +91,7 @@ class Scan:
             return
         data = np.frombuffer(chunk, dtype=np.uint8)
         newlines, commas = data == _NEWLINE, data == _COMMA
-        quoted_before = self._quoted
+        returned = self._last == _RETURN and not self._quoted
         outside: NDArray[np.bool_] | None = None
         if b'"' in chunk:
             quote = data == _QUOTE
@@ -103,8 +103,9 @@ class Scan:
             return
         elif self._last == _QUOTE and not _EDGE[chunk[0]]:
             raise self._stray(self.row)
-        if b"\r" in chunk or (self._last == _RETURN and not quoted_before):
-            self._check_returns(data, newlines, outside)
+        if returned or b"\r" in chunk:
+            returns = data == _RETURN
+            self._check_returns(returned, returns if outside is None else returns & outside, newlines)
         self.row += int(np.count_nonzero(newlines))
         self.commas += int(np.count_nonzero(commas))
         self._last = chunk[-1]
@@ -122,18 +123,11 @@ class Scan:
         if self._quoted:
             self._quoted_since = self.row + int(np.count_nonzero(newlines[: at[-1]]))
 
-    def _check_returns(
-        self, data: NDArray[np.uint8], newlines: NDArray[np.bool_], outside: NDArray[np.bool_] | None
-    ) -> None:
-        """Outside quotes a carriage return is followed by a line feed."""
-        returns = data == _RETURN
-        if outside is not None:
-            returns &= outside
-        # Whether one was pending: the last byte of the chunk before, outside quotes (else no newline counts here).
-        pending = self._last == _RETURN and (outside is None or bool(outside[0]))
-        before = np.concatenate(([pending], returns[:-1]))
-        self._crlf += int(np.count_nonzero(before & newlines))
-        if (lone := np.flatnonzero(before & ~newlines)).size:
+    def _check_returns(self, returned: bool, returns: NDArray[np.bool_], newlines: NDArray[np.bool_]) -> None:
+        """Outside quotes a line feed follows every carriage return, the one that ended the chunk before too."""
+        after = np.concatenate(([returned], returns[:-1]))
+        self._crlf += int(np.count_nonzero(after & newlines))
+        if (lone := np.flatnonzero(after & ~newlines)).size:
             raise self._lone_return(self.row + int(np.count_nonzero(newlines[: lone[0]])))
 
     def _lone_return(self, row: int) -> Invalid:
@@ -141,7 +135,9 @@ class Scan:
             "行尾或单元格中有单独的回车符（CR）。",
             "A carriage return stands alone, as a line end or in a cell without quotes.",
             row=row,
-            remedy=Text("请以 LF 或 CRLF 换行另存，或给该单元格加引号。", "Save it with LF or CRLF, or quote the cell."),
+            remedy=Text(
+                "请以 LF 或 CRLF 换行另存，或给该单元格加引号。", "Save it with LF or CRLF, or quote the cell."
+            ),
         )
 
     def _stray(self, row: int) -> Invalid:

@@ -86,8 +86,6 @@ def explained() -> Iterator[None]:
     """Turn what the machine says into words. The engine's messages quote rows, so none is ever passed on."""
     try:
         yield
-    except FileExistsError:
-        raise
     except OSError as error:
         if error.errno in _NO_SPACE:
             raise no_space() from None

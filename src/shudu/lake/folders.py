@@ -20,14 +20,19 @@ STAGING = ".staging"
 GRACE = 3_600.0
 
 
+class Taken(Exception):
+    """Something already lies where a folder was to be published."""
+
+
 @contextmanager
 def staging(lake: Path) -> Iterator[Path]:
     """A private folder to write in, with an empty `files` and `spill`; gone afterwards, whatever happened."""
     folder = lake / STAGING / uuid.uuid4().hex
-    make_durable_folder(folder)
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
+    with _sole(lake):
+        folder.mkdir(mode=0o700)
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         fcntl.flock(handle, fcntl.LOCK_EX)
+    try:
         (folder / "files").mkdir(mode=0o700)
         (folder / "spill").mkdir(mode=0o700)
         yield folder
@@ -36,25 +41,34 @@ def staging(lake: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def publish(files: Path, target: Path) -> None:
-    """Make `files` durable and rename it to `target`. Raises FileExistsError when `target` holds something."""
+def publish(lake: Path, files: Path, target: Path) -> None:
+    """Make `files` durable and rename it to `target`. Raises Taken when `target` holds something."""
     for file in files.iterdir():
         sync(file)
     # The sweep counts the hour of grace from here, not from the beginning of a long write.
     os.utime(files)
     sync(files)
-    for attempt in range(3):
+    with _sole(lake):
         make_durable_folder(target.parent)
         try:
             os.rename(files, target)
-            break
         except OSError as error:
             if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
-                raise FileExistsError(error.errno, "already stored", str(target)) from None
-            # A sweep may remove a parent while it is empty.
-            if not isinstance(error, FileNotFoundError) or attempt == 2:
-                raise
-    sync(target.parent)
+                raise Taken from None
+            raise
+        sync(target.parent)
+
+
+@contextmanager
+def _sole(lake: Path) -> Iterator[None]:
+    """For the moment in which a folder exists but is not yet locked, or a parent is still empty: no sweep may see it."""
+    make_durable_folder(lake / STAGING)
+    handle = os.open(lake / STAGING, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def withdraw(lake: Path, target: Path) -> None:
@@ -93,14 +107,15 @@ def sweep(home: Path, known: set[str], older_than: float = GRACE) -> list[str]:
     kept = known | {str(PurePosixPath(path).parent) for path in known}
     orphans = [folder for folder in lake.glob("[!.]*/*/*") if str(folder.relative_to(home)) not in kept]
     removed = []
-    for folder in [*orphans, *(lake / STAGING).glob("*")]:
-        if _older(folder, older_than) and (folder.parent.name != STAGING or _abandoned(folder)):
-            shutil.rmtree(folder, ignore_errors=True)
-            removed.append(str(folder.relative_to(home)))
-    for folder in [*lake.glob("[!.]*/*"), *lake.glob("[!.]*")]:
-        if _older(folder, older_than):
-            with suppress(OSError):  # not empty
-                folder.rmdir()
+    with _sole(lake):
+        for folder in [*orphans, *(lake / STAGING).glob("*")]:
+            if _older(folder, older_than) and (folder.parent.name != STAGING or _abandoned(folder)):
+                shutil.rmtree(folder, ignore_errors=True)
+                removed.append(str(folder.relative_to(home)))
+        for folder in [*lake.glob("[!.]*/*"), *lake.glob("[!.]*")]:
+            if _older(folder, older_than):
+                with suppress(OSError):  # not empty
+                    folder.rmdir()
     return removed
 
 

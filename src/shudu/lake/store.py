@@ -137,8 +137,8 @@ class DuckDBStore:
                     (folder / "files" / name).write_bytes(data)
                     stored.append(_stored(place, name, data, content if secret else None))
                 try:
-                    folders.publish(folder / "files", self._folder(place))
-                except FileExistsError:
+                    folders.publish(self._lake, folder / "files", self._folder(place))
+                except folders.Taken:
                     return self._same(files, place, encrypted)
             return tuple(stored)
 
@@ -213,8 +213,8 @@ class DuckDBStore:
 
     def _publish(self, staged: Path, place: Place) -> None:
         try:
-            folders.publish(staged / "files", self._folder(place))
-        except FileExistsError:
+            folders.publish(self._lake, staged / "files", self._folder(place))
+        except folders.Taken:
             raise _exists() from None
 
     @property

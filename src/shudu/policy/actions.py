@@ -143,7 +143,9 @@ def _digest(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
 
 def _plain(value: Any) -> Any:
     if hasattr(value, "model_dump"):
-        return value.model_dump(mode="json")
+        return value.model_dump()
+    if isinstance(value, set | frozenset):  # in an order of its own in every process
+        return sorted(str(each) for each in value)
     return str(value)
 
 

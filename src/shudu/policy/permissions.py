@@ -17,6 +17,7 @@ class Permission(StrEnum):
     OFFER_DRAFT = "offer.draft"
     OFFER_READ = "offer.read"
     OFFER_WITHDRAW = "offer.withdraw"
+    ORDER_CANCEL = "order.cancel"
     ORDER_PLACE = "order.place"
     ORDER_READ = "order.read"
     ORDER_RUN = "order.run"

@@ -23,6 +23,7 @@ from .queries import inputs_of, run_row
 from .types import Input, Outcome, StartRun, kind_of
 
 
+@part_of_action
 @action(Permission.RUN_START, Event.RUN_STARTED)
 def start(actor: Actor, request: StartRun) -> Run:
     """Queue a run. The caller has checked its inputs against their agreements and reserved what it costs."""

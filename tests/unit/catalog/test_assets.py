@@ -89,7 +89,7 @@ def test_titles(title: str) -> None:
 
 
 def test_a_failed_publish_leaves_nothing(market: Market, table: Path) -> None:
-    before = {path for path in (lake.store().home / "lake").rglob("*")}
+    before = set((lake.store().home / "lake").rglob("*"))
     with pytest.raises(Invalid):
         actions.publish(market.provider, PublishTable(source=table, title="人员", key="没有这一列"))
     after = {path for path in (lake.store().home / "lake").rglob("*") if path.is_file()}

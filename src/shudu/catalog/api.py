@@ -1,0 +1,197 @@
+"""Assets, models and versions in the API."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, cast
+
+from django.http import HttpResponse
+from ninja import File, Query, Router, UploadedFile
+from pydantic import BaseModel, ConfigDict, Field, field_serializer
+
+from shudu.policy.api import Call, Moment, Page, Paging, Upload, named, page
+
+from . import actions, queries
+from .models import Asset as AssetRow
+from .models import Version as VersionRow
+from .types import LanguageMap, ModelFields, PublishModel, PublishTable, TableFields
+
+assets = Router(tags=["assets"])
+models = Router(tags=["models"])
+versions = Router(tags=["assets"])
+
+
+class _Uploaded(BaseModel):
+    """A request made from an upload: what it is about is the bytes, not the place they happened to be put at."""
+
+    sha256: str
+
+    @field_serializer("source", check_fields=False)
+    def _by_digest(self, source: Path) -> str:
+        return f"sha256:{self.sha256} {source.name}"
+
+
+class _UploadedTable(_Uploaded, PublishTable):
+    pass
+
+
+class _UploadedModel(_Uploaded, PublishModel):
+    pass
+
+
+class Column(BaseModel):
+    """A column; `sensitivity` when something in it needs care."""
+
+    name: str
+    type: str
+    nullable: bool
+    sensitivity: str | None
+
+
+class StoredFile(BaseModel):
+    """A stored file by its digest."""
+
+    name: str
+    bytes: int
+    sha256: str
+
+
+class Version(BaseModel):
+    """An immutable state of an asset. Its digests stay when its files are gone."""
+
+    id: str
+    asset: str
+    number: int
+    state: Literal["live", "withdrawn", "erased"]
+    rows: int
+    files: list[StoredFile]
+    source_sha256: str
+    created: Moment
+
+    @classmethod
+    def of(cls, row: VersionRow) -> Version:
+        return cls(
+            id=row.id,
+            asset=row.binding.asset_id,
+            number=row.number,
+            state=cast(Any, str(row.state)),
+            rows=row.rows,
+            files=[StoredFile(name=one.name, bytes=one.bytes, sha256=one.sha256) for one in queries.files(row)],
+            source_sha256=row.source_sha256,
+            created=row.created,
+        )
+
+
+class Asset(BaseModel):
+    """A catalogue entry."""
+
+    id: str
+    owner: str
+    kind: Literal["table", "model"]
+    state: Literal["active", "awaiting_review"]
+    title: LanguageMap
+    level: str
+    code: str
+    origin: str
+    created: Moment
+    version: Version | None
+
+    @classmethod
+    def fields_of(cls, row: AssetRow, version: VersionRow | None) -> dict[str, Any]:
+        return {
+            "id": row.id,
+            "owner": row.owner,
+            "kind": str(row.kind),
+            "state": str(row.state),
+            "title": queries.title(row),
+            "level": row.level,
+            "code": row.code,
+            "origin": row.origin,
+            "created": row.created,
+            "version": Version.of(version) if version else None,
+        }
+
+
+class AssetInFull(Asset):
+    """A catalogue entry with its columns, core fields and, of a result, the terms and the run it came with."""
+
+    columns: list[Column]
+    core: dict[str, Any]
+    terms: dict[str, Any]
+    run: str | None
+    suggested_level: dict[str, Any] | None
+
+    @classmethod
+    def of(cls, row: AssetRow) -> AssetInFull:
+        version = queries.latest(row.id)
+        return cls(
+            **cls.fields_of(row, version),
+            columns=[Column(**column) for column in version.columns] if version else [],
+            core=row.core,
+            terms=row.terms,
+            run=row.run or None,
+            suggested_level=version.observations.get("level") if version else None,
+        )
+
+
+class Review(BaseModel):
+    """The review important data needs; only the opinion's digest is recorded."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    opinion: Annotated[str, Field(min_length=1, max_length=20_000)]
+
+
+@assets.get("", response=Page[Asset], **named("数据资源目录", "The catalogue"))
+def list_assets(request: Call, response: HttpResponse, query: Query[Paging]) -> Page[Asset]:
+    """The entries your party may see."""
+    rows = page(request, response, query, queries.assets(request.auth))
+    latest = queries.latest_of(row.id for row in rows)
+    return Page(items=[Asset(**Asset.fields_of(row, latest.get(row.id))) for row in rows])
+
+
+@assets.post("", response={201: AssetInFull}, **named("发布数据表", "Publish a table"))
+def publish_table(
+    request: Call, response: HttpResponse, fields: TableFields, file: File[UploadedFile]
+) -> AssetInFull:
+    """A UTF-8 CSV with a header row, as one multipart form: part `fields` is JSON, part `file` the table."""
+    upload = cast(Upload, file)
+    order = _UploadedTable(source=upload.path, sha256=upload.sha256, **dict(fields))
+    row = actions.publish(request.auth, order, idempotency_key=request.idempotency_key)
+    response["Location"] = f"{request.path}/{row.id}"
+    return AssetInFull.of(row)
+
+
+@assets.get("/{asset}", response=AssetInFull, **named("查看数据资源", "An asset"))
+def get_asset(request: Call, asset: str) -> AssetInFull:
+    return AssetInFull.of(queries.asset(request.auth, asset))
+
+
+@assets.post("/{asset}/review", response=AssetInFull, **named("记录级别审核", "Record the review of a level"))
+def review_asset(request: Call, asset: str, body: Review) -> AssetInFull:
+    """The authority or the operating company does this."""
+    row = queries.asset(request.auth, asset)
+    key = request.idempotency_key
+    return AssetInFull.of(actions.review_level(request.auth, row.id, body.opinion, idempotency_key=key))
+
+
+@models.post("", response={201: AssetInFull}, **named("发布模型", "Publish a model"))
+def publish_model(request: Call, response: HttpResponse, fields: ModelFields, file: File[UploadedFile]) -> AssetInFull:
+    """A scorecard as one multipart form: part `fields` is JSON, part `file` the model. It is stored encrypted."""
+    upload = cast(Upload, file)
+    order = _UploadedModel(source=upload.path, sha256=upload.sha256, **dict(fields))
+    row = actions.publish_model(request.auth, order, idempotency_key=request.idempotency_key)
+    response["Location"] = f"{request.path.removesuffix('/models')}/assets/{row.id}"
+    return AssetInFull.of(row)
+
+
+@versions.get("/{version}", response=Version, **named("查看版本", "A version"))
+def get_version(request: Call, version: str) -> Version:
+    return Version.of(queries.version(request.auth, version))
+
+
+@versions.delete("/{version}", response=Version, **named("删除版本内容", "Erase a version's files"))
+def erase_version(request: Call, version: str) -> Version:
+    """Everywhere; digests and a tombstone stay."""
+    row = queries.version(request.auth, version)
+    return Version.of(actions.erase(request.auth, row.id, idempotency_key=request.idempotency_key))
