@@ -11,8 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from shudu.policy.api import Call, Moment, Page, Paging, link, named
 
 from . import actions, queries
-from .types import CAP
-from .types import Line as Posted
+from .types import CAP, Line
 
 accounts = Router(tags=["accounts"])
 MONEY = actions.MONEY
@@ -31,7 +30,7 @@ class Account(BaseModel):
         return cls(party=party, available_fen=balance.available, reserved_fen=balance.reserved)
 
 
-class Line(BaseModel):
+class StatementLine(BaseModel):
     """One transfer as its holder sees it: what it changed, and what was available after it."""
 
     id: str
@@ -43,7 +42,7 @@ class Line(BaseModel):
     balance_fen: int
 
     @classmethod
-    def of(cls, line: Posted) -> Line:
+    def of(cls, line: Line) -> StatementLine:
         return cls(
             id=line.transfer,
             time=line.time,
@@ -76,15 +75,16 @@ def get_account(request: Call, party: str) -> Account:
     return Account.of(party)
 
 
-@accounts.get("/{party}/statement", response=Page[Line], **named("对账单", "A party's statement"))
-def get_statement(request: Call, response: HttpResponse, party: str, query: Query[Paging]) -> Page[Line]:
+@accounts.get("/{party}/statement", response=Page[StatementLine], **named("对账单", "A party's statement"))
+def get_statement(request: Call, response: HttpResponse, party: str, query: Query[Paging]) -> Page[StatementLine]:
     """Every transfer that touched the party's money, the newest first."""
     queries.require_readable(request.auth, party)
-    lines = sorted(queries.statement(party, MONEY), key=lambda line: line.transfer, reverse=True)
+    lines = queries.statement(party, MONEY)[::-1]
     if query.after:
-        lines = [line for line in lines if line.transfer < query.after]
+        places = [line.transfer for line in lines]
+        lines = lines[places.index(query.after) + 1 :] if query.after in places else []
     shown = link(request, response, query.limit, lines, lambda line: line.transfer)
-    return Page(items=[Line.of(line) for line in shown])
+    return Page(items=[StatementLine.of(line) for line in shown])
 
 
 @accounts.post("/{party}/deposits", response={201: Deposited}, **named("入账（模拟资金）", "Credit simulated funds"))

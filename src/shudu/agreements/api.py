@@ -27,7 +27,7 @@ class Term(BaseModel):
     text: Said
 
 
-class Line(BaseModel):
+class OfferLine(BaseModel):
     """One asset of an offer, and on which terms."""
 
     id: str
@@ -51,7 +51,7 @@ class Line(BaseModel):
         }
 
 
-class LineInFull(Line):
+class OfferLineInFull(OfferLine):
     terms: list[Term]
 
 
@@ -66,7 +66,7 @@ class Offer(BaseModel):
     split: dict[str, int]
     until: Moment
     created: Moment
-    lines: list[Line]
+    lines: list[OfferLine]
 
     @classmethod
     def fields_of(cls, row: OfferRow) -> dict[str, Any]:
@@ -83,11 +83,11 @@ class Offer(BaseModel):
 
 
 class OfferInFull(Offer):
-    lines: list[LineInFull]  # type: ignore[assignment]  # each line says more than in a list
+    lines: list[OfferLineInFull]  # type: ignore[assignment]  # each line says more than in a list
 
     @classmethod
     def of(cls, row: OfferRow) -> OfferInFull:
-        lines = [LineInFull(**Line.fields_of(line), terms=_words(line)) for line in queries.lines(row.id)]
+        lines = [OfferLineInFull(**OfferLine.fields_of(line), terms=_words(line)) for line in queries.lines(row.id)]
         return cls(**Offer.fields_of(row), lines=lines)
 
 
@@ -155,7 +155,7 @@ def list_offers(request: Call, response: HttpResponse, query: Query[Paging]) -> 
     rows = page(request, response, query, queries.offers(request.auth))
     return Page(
         items=[
-            Offer(**Offer.fields_of(row), lines=[Line(**Line.fields_of(line)) for line in _in_order(row)])
+            Offer(**Offer.fields_of(row), lines=[OfferLine(**OfferLine.fields_of(line)) for line in _in_order(row)])
             for row in rows
         ]
     )

@@ -181,6 +181,16 @@ def asset_parties(asset_id: str) -> set[str]:
     return parties
 
 
+def offered_asset_ids() -> QuerySet[OfferLine, Any]:
+    """Ids of the assets of live offers, for rules."""
+    return OfferLine.objects.filter(offer__state=Offer.State.LIVE).values("asset")
+
+
+def is_offered(asset_id: str) -> bool:
+    """Is the asset a line of a live offer? `offered_asset_ids` the other way round."""
+    return OfferLine.objects.filter(asset=asset_id, offer__state=Offer.State.LIVE).exists()
+
+
 def _revoked(row: Agreement) -> Decision:
     reason = REVOCATION_REASONS.label(row.revocation_reason)
     when = day_and_time(row.revoked_at) if row.revoked_at else ""

@@ -32,6 +32,25 @@ class LiveToAll:
         return frozenset(f"role:{role}" for role in Role) if row.state == Offer.State.LIVE else frozenset()
 
 
+@dataclass(frozen=True)
+class OfferedToAll:
+    """The catalogue entry of what a live offer offers, for everybody who may see the offer: who buys must see what."""
+
+    name: str = "offered"
+    message: Text = Text(
+        "上架的资源，其目录可供已登录的主体查看。", "Whoever has signed in may see the entry of what is offered."
+    )
+
+    def allows(self, actor: Actor, row: Any) -> bool:
+        return bool(actor.roles) and queries.is_offered(row.pk)
+
+    def where(self, actor: Actor) -> Q:
+        return Q(pk__in=queries.offered_asset_ids()) if actor.roles else NOBODY
+
+    def audience(self, row: Any) -> frozenset[str]:
+        return frozenset(f"role:{role}" for role in Role) if queries.is_offered(row.pk) else frozenset()
+
+
 def _asset_parties(row: Any) -> set[str]:
     return queries.asset_parties(row.pk)
 
@@ -58,4 +77,4 @@ def register() -> None:
     grant(Permission.OFFER_WITHDRAW, assigners)
     grant(Permission.AGREEMENT_READ, assigner, assignee, holders(Role.OPERATOR, Role.AUDITOR))
     grant(Permission.AGREEMENT_REVOKE, assigner)
-    grant(Permission.ASSET_READ, involved)
+    grant(Permission.ASSET_READ, OfferedToAll(), involved)

@@ -151,9 +151,7 @@ def list_assets(request: Call, response: HttpResponse, query: Query[Paging]) -> 
 
 
 @assets.post("", response={201: AssetInFull}, **named("发布数据表", "Publish a table"))
-def publish_table(
-    request: Call, response: HttpResponse, fields: TableFields, file: File[UploadedFile]
-) -> AssetInFull:
+def publish_table(request: Call, response: HttpResponse, fields: TableFields, file: File[UploadedFile]) -> AssetInFull:
     """A UTF-8 CSV with a header row, as one multipart form: part `fields` is JSON, part `file` the table."""
     upload = cast(Upload, file)
     order = _UploadedTable(source=upload.path, sha256=upload.sha256, **dict(fields))

@@ -1,6 +1,6 @@
 """One job as a process: started in its namespaces, fed, watched, and ended.
 
-Whatever happens — an error, too much output, the wall clock, our own death — the whole pid namespace goes with it.
+Whatever happens — an error, too much output, the wall clock, our own death — the guard (guard.py) ends all of it.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def execute(worker: Path, job: JobSpec, arguments: tuple[str, ...], cap: int) ->
         argv = _command(parts, worker, job, arguments, model, rules, status_in)
         process = subprocess.Popen(
             argv,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,  # the guard's lifeline
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             # bwrap --clearenv alone would leave ours readable in the /proc of its first process.
@@ -97,7 +97,22 @@ def execute(worker: Path, job: JobSpec, arguments: tuple[str, ...], cap: int) ->
 def _command(
     parts: Runtime, worker: Path, job: JobSpec, arguments: tuple[str, ...], model: int, rules: int, status: int
 ) -> list[str]:
+    """The guard, and what it shall start; root's guard finds every source in a place of its own below /tmp."""
     binds = [*parts.binds, (worker, "/in/worker.py"), (job.data, "/in/data")]
+    sources = [os.path.realpath(source) for source, _ in binds]
+    plan: dict[str, Any] = {"uid": None, "binds": []}
+    program = str(parts.bwrap)
+    if os.geteuid() == 0:
+        # Numbered, so that no name of the host's shows in the job's mounts.
+        staged = [(source, f"{_STAGED}/{place}") for place, source in enumerate(sources)]
+        sources = [target for _, target in staged]
+        if parts.bundled:
+            staged += [(str(one), f"{_STAGED}/b/{one.name}") for one in parts.bundled if one.is_dir()]
+            program = f"{_STAGED}/b/{parts.bwrap.relative_to(parts.bundled[0].parent)}"
+        plan = {"uid": _job_uid(), "binds": staged}
+    options = _options([(source, place) for source, (_, place) in zip(sources, binds, strict=True)], parts)
+    options += ["--perms", "0444", "--ro-bind-data", str(model), "/in/model", "--chdir", "/in", "--remount-ro", "/"]
+    options += ["--seccomp", str(rules), "--json-status-fd", str(status), "--"]
     limits = {
         "AS": (job.limits.memory_mb << 20,) * 2,
         "CORE": (0, 0),
@@ -106,28 +121,22 @@ def _command(
         "NOFILE": (job.limits.open_files,) * 2,
         "NPROC": (1, 1),
     }
-    staged = os.geteuid() == 0
-    # Each source stands alone in a folder of /tmp, so no name of the host's shows in the job's mounts.
-    sources = [(os.path.realpath(source), f"{_STAGED}/{place}") for place, (source, _) in enumerate(binds)]
-    program = str(parts.bwrap)
-    if staged and parts.bundled:
-        sources += [(str(one), f"{_STAGED}/b/{one.name}") for one in parts.bundled if one.is_dir()]
-        program = f"{_STAGED}/b/{parts.bwrap.relative_to(parts.bundled[0].parent)}"
-    unshare = [f"--unshare-{name}" for name in ("user", "pid", "net", "ipc", "uts", "cgroup-try")]
-    argv = [program, *unshare, "--disable-userns", "--die-with-parent", "--new-session", "--cap-drop", "ALL"]
-    argv += ["--uid", str(NOBODY), "--gid", str(NOBODY), "--hostname", "job", "--clearenv"]
-    for (source, target), (_, place) in zip(sources, binds, strict=False):
-        argv += ["--ro-bind", target if staged else source, place]
-    argv += [*parts.options, "--perms", "0444", "--ro-bind-data", str(model), "/in/model"]
+    inside = [parts.python, "-I", "-S", "-B", "-c", _text("launch.py"), json.dumps(limits)]
+    plan["argv"] = [program, *options, *inside, "/in/worker.py", job.kind, *arguments]
+    return [sys.executable, "-I", "-S", "-B", "-c", _text("guard.py"), json.dumps(plan)]
+
+
+def _options(binds: list[tuple[str, str]], parts: Runtime) -> list[str]:
+    """What bubblewrap is told for every job."""
+    options = [f"--unshare-{name}" for name in ("user", "pid", "net", "ipc", "uts", "cgroup-try")]
+    options += ["--disable-userns", "--die-with-parent", "--new-session", "--cap-drop", "ALL"]
+    options += ["--uid", str(NOBODY), "--gid", str(NOBODY), "--hostname", "job", "--clearenv"]
+    for source, place in binds:
+        options += ["--ro-bind", source, place]
+    options += parts.options
     for name, value in ENVIRONMENT.items():
-        argv += ["--setenv", name, value]
-    argv += ["--chdir", "/in", "--remount-ro", "/", "--seccomp", str(rules), "--json-status-fd", str(status), "--"]
-    argv += [parts.python, "-I", "-S", "-B", "-c", _text("launch.py"), json.dumps(limits)]
-    argv += ["/in/worker.py", job.kind, *arguments]
-    if not staged:
-        return argv
-    plan = json.dumps({"argv": argv, "binds": sources, "uid": _job_uid()})
-    return [sys.executable, "-I", "-S", "-B", "-c", _text("stage.py"), plan]
+        options += ["--setenv", name, value]
+    return options
 
 
 def _drain(process: subprocess.Popen[bytes], cap: int, limits: Limits, began: float) -> tuple[bytes, bytes, str]:
@@ -157,9 +166,8 @@ def _drain(process: subprocess.Popen[bytes], cap: int, limits: Limits, began: fl
                         stopped = "model.output" if len(out) > cap else stopped
     finally:
         os.close(ended)
-        if process.poll() is None:
-            # Bubblewrap's death takes the job's first process along, and with it the whole pid namespace.
-            os.killpg(process.pid, signal.SIGKILL)
+        assert process.stdin is not None
+        process.stdin.close()
         process.wait()
     return bytes(out), bytes(log), stopped
 

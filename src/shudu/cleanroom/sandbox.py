@@ -6,13 +6,15 @@ A job goes in as bytes of a model and a file of rows; bytes come out, never more
 
 from __future__ import annotations
 
+import fcntl
 import math
 import os
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from functools import cache, lru_cache
 from pathlib import Path
@@ -151,14 +153,40 @@ def failure(code: str, owner_log: bytes = b"") -> SandboxError:
     return error
 
 
+_FOLDER = "shudu-job-"
+_STALE_SECONDS = 60.0
+
+
 @contextmanager
 def job_folder() -> Iterator[Path]:
-    """A 0700 folder outside the home for one job's data, gone afterwards whatever happened."""
-    folder = Path(tempfile.mkdtemp(prefix="shudu-job-"))
+    """A 0700 folder outside the home for one job's data, gone afterwards whatever happened.
+
+    Only a killed process leaves one behind; the next call removes it. A lock tells whose are still in use.
+    """
+    _sweep()
+    folder = Path(tempfile.mkdtemp(prefix=_FOLDER))
+    lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         yield folder
     finally:
+        os.close(lock)
         shutil.rmtree(folder)
+
+
+def _sweep() -> None:
+    """Remove folders of ours that nobody holds; one just made may not be locked yet, so young ones are left alone."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_FOLDER}*"):
+        with suppress(OSError):  # another sweep was faster, or somebody else's
+            found = folder.lstat()
+            if found.st_uid != os.geteuid() or time.time() - found.st_mtime < _STALE_SECONDS:
+                continue
+            lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder)
+            finally:
+                os.close(lock)
 
 
 def require_private(folder: Path) -> None:

@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-urlpatterns = [path("", include("shudu.site.urls"))]
+urlpatterns = [path("api/v1/", include("shudu.site.api.urls")), path("", include("shudu.site.urls"))]
 
 handler400 = "shudu.site.errors.bad_request"
 handler403 = "shudu.site.errors.forbidden"

@@ -1,4 +1,4 @@
-"""A private DuckDB for one piece of work: nothing fetched, memory bounded, spills encrypted and within our folder."""
+"""A private DuckDB for one piece of work: nothing fetched, memory bounded, spills in our folder and as safe as it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ def connect(spill: Path | None = None, *, secret: bytes | None = None) -> Iterat
         "memory_limit": MEMORY,
         "threads": THREADS,
         "temp_directory": "" if spill is None else str(spill),
-        "temp_file_encryption": True,
+        # What is not encrypted at rest need not be here, and without httpfs a spill would fail.
+        "temp_file_encryption": secret is not None,
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
     }

@@ -61,7 +61,7 @@ def publish(lake: Path, files: Path, target: Path) -> None:
 
 @contextmanager
 def _sole(lake: Path) -> Iterator[None]:
-    """For the moment in which a folder exists but is not yet locked, or a parent is still empty: no sweep may see it."""
+    """No sweep may see the moment in which a folder is not yet locked, or a parent still empty."""
     make_durable_folder(lake / STAGING)
     handle = os.open(lake / STAGING, os.O_RDONLY | os.O_DIRECTORY)
     try:

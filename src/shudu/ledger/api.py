@@ -14,7 +14,7 @@ from . import queries, receipt
 receipts = Router(tags=["receipts"])
 
 
-class Check(BaseModel):
+class ReceiptCheck(BaseModel):
     """One thing that was checked, and what came out."""
 
     name: str
@@ -22,32 +22,33 @@ class Check(BaseModel):
     text: Said
 
 
-class Verdict(BaseModel):
+class ReceiptVerdict(BaseModel):
     """True when every check is. Anyone can reach the same offline with the verifier key kept from elsewhere."""
 
     ok: bool
     entry: str | None
-    checks: list[Check]
+    checks: list[ReceiptCheck]
 
 
-class Key(BaseModel):
+class ReceiptKey(BaseModel):
     """The log's verifier key to judge by; without one, each this installation ever had is tried."""
 
     key: str | None = None
 
 
-@receipts.post("/verify", response=Verdict, **named("校验回执", "Verify a receipt"))
+@receipts.post("/verify", response=ReceiptVerdict, **named("校验回执", "Verify a receipt"))
 def verify_receipt(
-    request: Call, file: File[UploadedFile], product: File[UploadedFile | None] = None, fields: Key | None = None
-) -> Verdict:
+    request: Call, file: File[UploadedFile], product: File[UploadedFile | None] = None, fields: ReceiptKey | None = None
+) -> ReceiptVerdict:
     """Part `file` is the receipt; part `product`, if sent, the file it is about. Changes nothing, needs no key."""
-    data = cast(Upload, file).path.read_bytes()
+    with cast(Upload, file).path.open("rb") as opened:
+        data = opened.read(receipt.MAX_BYTES + 1)
     about = cast(Upload, product).path if product else None
     keys = [fields.key] if fields and fields.key else queries.verifier_keys()
     verdicts = [receipt.verify(data, key, about) for key in keys]
     best = next((one for one in verdicts if one.ok), verdicts[0])
-    return Verdict(
+    return ReceiptVerdict(
         ok=best.ok,
         entry=best.leaf.entry_id if best.leaf else None,
-        checks=[Check(name=one.name, ok=one.ok, text=Said.of(one.text)) for one in best.checks],
+        checks=[ReceiptCheck(name=one.name, ok=one.ok, text=Said.of(one.text)) for one in best.checks],
     )

@@ -31,7 +31,7 @@ class Call(HttpRequest):
     idempotency_key: str
 
 
-class Upload(UploadedFile):
+class Upload(UploadedFile):  # type: ignore[type-arg]  # generic to the type checker only
     """A file as it came in: complete, private, gone when the call ends. `sha256` (hex) is of its bytes."""
 
     path: Path

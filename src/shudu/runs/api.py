@@ -23,7 +23,7 @@ results = Router(tags=["results"])
 MEDIA_TYPES = {"product.csv": "text/csv; charset=utf-8", "product.parquet": "application/vnd.apache.parquet"}
 
 
-class Input(BaseModel):
+class RunInput(BaseModel):
     """What a run used, under which agreement."""
 
     role: str
@@ -31,7 +31,7 @@ class Input(BaseModel):
     agreement: str | None
 
 
-class Output(BaseModel):
+class RunOutput(BaseModel):
     """What a run made or handed over."""
 
     asset: str
@@ -58,8 +58,8 @@ class Run(BaseModel):
     purpose: str
     created: Moment
     closed: Moment | None
-    inputs: list[Input]
-    result: Output | None
+    inputs: list[RunInput]
+    result: RunOutput | None
     meters: dict[str, int]
     checks: list[dict[str, Any]]
     error: Failure | None
@@ -78,10 +78,10 @@ class Run(BaseModel):
             created=row.created,
             closed=row.closed,
             inputs=[
-                Input(role=one.role, version=one.version, agreement=one.agreement or None)
+                RunInput(role=one.role, version=one.version, agreement=one.agreement or None)
                 for one in sorted(row.inputs.all(), key=lambda one: one.role)
             ],
-            result=Output(asset=outputs[0].asset, version=outputs[0].version) if outputs else None,
+            result=RunOutput(asset=outputs[0].asset, version=outputs[0].version) if outputs else None,
             meters=row.meters,
             checks=row.checks,
             error=Failure(**row.error) if row.error else None,
@@ -140,6 +140,7 @@ def download_result(request: Call, result: str, file: Literal["product.csv", "pr
         headers={
             "Content-Disposition": f'attachment; filename="{result}.{file}"',
             "Repr-Digest": f"sha-256=:{digest}:",
+            "ETag": f'"{stored.delivered_sha256}"',
             "Link": f'<{root}/runs/{run.id}/receipt>; rel="describedby"',
             "Cache-Control": "no-store",
         },

@@ -88,6 +88,8 @@ def expected_asset(actor: Actor, asset: Any) -> bool:
     if (actor.party and actor.party == asset.owner) or actor.roles & OVERSEERS:
         return True
     for line in OfferLine.objects.filter(asset=asset.pk).select_related("offer"):
+        if actor.roles and line.offer.state == Offer.State.LIVE:
+            return True
         shown = line.assigner == line.offer.drafted_by or line.accepted_at is not None
         if shown and actor.party in {other.assigner for other in line.offer.lines.all()}:
             return True

@@ -324,41 +324,66 @@ def descendants(pid: int) -> set[int]:
     return found - {pid}
 
 
-def test_the_job_dies_with_whoever_started_it(tmp_path: Path) -> None:
-    worker = tmp_path / "worker.py"
-    worker.write_text("import time; time.sleep(120)")
-    worker.chmod(0o644)
-    script = f"""
+STARTER = """
 from pathlib import Path
 from shudu.cleanroom.bubblewrap import Bubblewrap
 from shudu.cleanroom.sandbox import JobSpec, OutputSpec, job_folder
+import sys
 with job_folder() as folder:
     (folder / "data").write_bytes(b"")
-    sandbox = Bubblewrap(Path({str(worker)!r}))
+    sandbox = Bubblewrap(Path(sys.argv[1]))
     sandbox.capabilities()
-    print("checked", folder, flush=True)
+    print(folder, flush=True)
     sandbox.run(JobSpec("scorecard", b"", folder / "data", 1, OutputSpec("score", 0, 1)))
 """
-    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as starter:
+
+
+@pytest.mark.parametrize("after", [None, 0.0, 0.02, 0.04, 0.06, 0.08, 0.1, 0.12])
+def test_the_job_dies_with_whoever_started_it(tmp_path: Path, after: float | None) -> None:
+    """Killed while the job runs (None), and at moments while its namespaces are still being made."""
+    worker = tmp_path / "worker.py"
+    worker.write_text("import time; time.sleep(120)")
+    worker.chmod(0o644)
+    with subprocess.Popen([sys.executable, "-c", STARTER, str(worker)], stdout=subprocess.PIPE, text=True) as starter:
         assert starter.stdout is not None
-        checked, _, left = starter.stdout.readline().partition(" ")
-        assert checked == "checked"
+        folder = Path(starter.stdout.readline().strip())
         deadline = time.monotonic() + 20
-        # bubblewrap, its first process in the namespace, and the worker
-        while len(below := descendants(starter.pid)) < 3 and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert len(below) >= 3
+        # With the guard, bubblewrap, its first process in the namespace and the worker, the job runs.
+        while len(below := descendants(starter.pid)) < (4 if after is None else 1) and time.monotonic() < deadline:
+            pass
+        assert below
+        time.sleep(after or 0)
+        began = set(below) | descendants(starter.pid)
         starter.send_signal(signal.SIGKILL)
         starter.wait()
-    deadline = time.monotonic() + 10
-    while any(Path(f"/proc/{pid}").exists() for pid in below) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not [pid for pid in below if Path(f"/proc/{pid}").exists()]
-    # A kill leaves its folder behind; nobody but us can enter it.
-    folder = Path(left.strip())
-    assert folder.stat().st_mode & 0o077 == 0
-    (folder / "data").unlink()
-    folder.rmdir()
+    deadline = time.monotonic() + 20
+    while left := [pid for pid in began | jobs_on(folder) if Path(f"/proc/{pid}").exists()]:
+        assert time.monotonic() < deadline, left
+        time.sleep(0.02)
+    assert folder.stat().st_mode & 0o077 == 0, "what a kill leaves behind nobody else can enter"
+    os.utime(folder, (0, 0))
+    with job_folder():
+        assert not folder.exists(), "and the next job removes it"
+
+
+def jobs_on(folder: Path) -> set[int]:
+    """Processes whose command line names this job's folder or that were handed it: the guard's plan does."""
+    found = set()
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                if str(folder).encode() in (entry / "cmdline").read_bytes():
+                    found.add(int(entry.name))
+            except OSError:
+                continue
+    return found
+
+
+def test_a_folder_in_use_is_not_swept() -> None:
+    with job_folder() as mine:
+        os.utime(mine, (0, 0))
+        with job_folder():
+            assert mine.exists()
 
 
 def test_nothing_is_left_after_success_and_failure(
@@ -419,16 +444,9 @@ def test_a_filter_that_lets_calls_through_is_noticed(make_job: JobMaker, monkeyp
 @pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("weaker", ["--unshare-net", "--unshare-pid", "--unshare-ipc", "--unshare-uts"])
 def test_a_missing_namespace_is_noticed(make_job: JobMaker, monkeypatch: pytest.MonkeyPatch, weaker: str) -> None:
-    whole = execution._command
-
-    def without(*arguments: Any) -> list[str]:
-        argv = [one.replace(f'"{weaker}", ', "") for one in whole(*arguments) if one != weaker]
-        if weaker == "--unshare-uts":
-            argv = [one.replace('"--hostname", "job", ', "") for one in argv]
-            argv = [one for one in argv if one not in ("--hostname", "job")]
-        return argv
-
-    monkeypatch.setattr(execution, "_command", without)
+    whole = execution._options
+    words = {weaker, "--hostname", "job"} if weaker == "--unshare-uts" else {weaker}
+    monkeypatch.setattr(execution, "_options", lambda *given: [one for one in whole(*given) if one not in words])
     with pytest.raises(SandboxUnavailable) as caught:
         Bubblewrap().run(make_job(1))
     assert f"namespace {weaker.removeprefix('--unshare-')}" in caught.value.where["missed"]

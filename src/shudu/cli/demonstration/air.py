@@ -56,8 +56,9 @@ def readings(chance: Chance, count: int) -> dict[str, list[Any]]:
     days = count // STATIONS
     station, day = np.tile(np.arange(STATIONS), days), np.repeat(np.arange(days), STATIONS)
     count = len(day)
-    where = stations(Chance(0, "stations"), STATIONS)
-    # The weather is shared, so that the whole city is grey on the same days; a place is always a little better or worse.
+    where = stations(chance.of("stations"), STATIONS)
+    # The weather is shared, so that the whole city is grey on the same days; a place is always a little better or
+    # worse.
     weather = np.clip(chance.bell(1.0, 0.34, days), 0.25, 2.4)[day]
     level = chance.bell(1.0, 0.12, STATIONS)[station]
     measured: dict[str, Floats] = {}
@@ -85,6 +86,6 @@ def readings(chance: Chance, count: int) -> dict[str, list[Any]]:
     # What a stuck instrument writes, as found in registers: -99.
     columns["细颗粒物"] = replaced(columns["细颗粒物"], stuck, [-99.0] * count)
     columns["空气质量指数"] = blank(index.tolist(), silent)
-    columns["首要污染物"] = [names[w] if i > 50 and not s else None for w, i, s in zip(worst, index, silent, strict=True)]
+    columns["首要污染物"] = blank([names[each] for each in worst], silent | (index <= 50))
     columns["数据标识"] = ["缺测" if s else "存疑" if odd else "有效" for s, odd in zip(silent, stuck, strict=True)]
     return columns

@@ -22,7 +22,12 @@ class Chance:
     """One stream for each table, so that a change to one leaves the others as they are."""
 
     def __init__(self, seed: int, name: str) -> None:
+        self._seed = seed
         self._words = np.random.PCG64([seed, *name.encode()])
+
+    def of(self, name: str) -> Chance:
+        """The stream another table of the same city is made from, from its beginning."""
+        return Chance(self._seed, name)
 
     def uniform(self, count: int) -> Floats:
         """Numbers in [0, 1)."""
@@ -31,11 +36,13 @@ class Chance:
 
     def whole(self, low: int, high: int, count: int) -> Ints:
         """Whole numbers from `low` to `high`, both included."""
-        return low + (self.uniform(count) * (high - low + 1)).astype(np.int64)
+        numbers: Ints = low + (self.uniform(count) * (high - low + 1)).astype(np.int64)
+        return numbers
 
     def bell(self, middle: float, spread: float, count: int) -> Floats:
         """Roughly normal: the sum of twelve uniform numbers has variance 1."""
-        return middle + spread * (self.uniform(count * 12).reshape(count, 12).sum(axis=1) - 6)
+        numbers: Floats = middle + spread * (self.uniform(count * 12).reshape(count, 12).sum(axis=1) - 6)
+        return numbers
 
     def along(self, quantiles: Mapping[float, float], count: int) -> Floats:
         """Numbers whose distribution has these quantiles (share → value, from 0 to 1), straight in between."""

@@ -15,7 +15,7 @@ from typing import Any
 
 from .air import STATIONS, readings, stations
 from .chance import Chance
-from .enterprises import enterprises
+from .enterprises import FIRMS, enterprises
 from .residents import insurance, outpatient
 from .streets import bus, parking
 
@@ -23,7 +23,7 @@ SEED = 510_100
 Columns = Mapping[str, list[Any]]
 # File name → how it is made, and how many rows it has.
 TABLES: dict[str, tuple[Callable[[Chance, int], Columns], int]] = {
-    "enterprises": (enterprises, 8_000),
+    "enterprises": (enterprises, FIRMS),
     "parking": (parking, 20_000),
     "bus": (bus, 20_000),
     "outpatient": (outpatient, 12_000),

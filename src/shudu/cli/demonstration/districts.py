@@ -6,6 +6,7 @@ about the real ones.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from .chance import Chance, Ints
@@ -19,6 +20,11 @@ class District:
     name: str
     size: int
     work: int
+
+    @property
+    def ring(self) -> str:
+        """`centre`, `near` or `far`, as the codes happen to run from the old city outwards."""
+        return "centre" if self.code <= "510108" else "near" if self.code <= "510118" else "far"
 
 
 DISTRICTS = (
@@ -48,6 +54,17 @@ DISTRICTS = (
 def at_home(chance: Chance, count: int) -> Ints:
     """Districts, by place in `DISTRICTS`, as people live in them."""
     return chance.index([each.size for each in DISTRICTS], count)
+
+
+def leaning(
+    chance: Chance, usual: Mapping[str, float], leanings: Mapping[str, Mapping[str, float]], places: Ints
+) -> list[str]:
+    """Values as often as `usual` says, times what each ring leans to: what is common in the centre is rare outside."""
+    drawn = {
+        ring: chance.pick({value: weight * leans.get(value, 1) for value, weight in usual.items()}, len(places))
+        for ring, leans in leanings.items()
+    }
+    return [drawn[DISTRICTS[place].ring][row] for row, place in enumerate(places)]
 
 
 def at_work(chance: Chance, count: int) -> Ints:

@@ -8,7 +8,7 @@ import numpy as np
 
 from .chance import Chance
 from .dirt import CITY, blank, district_columns, replaced
-from .districts import DISTRICTS, at_work
+from .districts import DISTRICTS, at_work, leaning
 from .identifiers import landlines, mobiles, unified_code
 from .words import FIRM_FIRST, FIRM_SECOND, addresses, people
 
@@ -38,15 +38,21 @@ _KINDS = {
     "农民专业合作社": (3.0, "93", "专业合作社", 0.9),
     "合伙企业": (2.0, "91", "合伙企业", 1.1),
 }
+FIRMS = 8_000
+_LEANINGS = {
+    "centre": {"I": 1.8, "J": 2.5, "L": 1.6, "M": 1.4, "A": 0.1, "C": 0.3, "农民专业合作社": 0.05, "个体工商户": 0.7},
+    "near": {"C": 1.9, "G": 1.6},
+    "far": {"A": 4.0, "C": 1.5, "I": 0.3, "J": 0.2, "L": 0.5, "农民专业合作社": 3.0, "个体工商户": 1.4},
+}
 _CAPITAL = {0.0: 1, 0.2: 10, 0.45: 50, 0.65: 100, 0.85: 500, 0.95: 2_000, 0.99: 10_000, 1.0: 80_000}
 _STAFF = {0.0: 1, 0.35: 2, 0.6: 5, 0.8: 14, 0.93: 60, 0.985: 300, 1.0: 4_000}
 _FOUNDED = {0.0: "1993-03-01", 0.1: "2006-01-01", 0.35: "2015-01-01", 0.7: "2020-06-01", 1.0: "2025-12-31"}
 
 
 def enterprises(chance: Chance, count: int) -> dict[str, list[Any]]:
-    kinds = chance.pick({name: each[0] for name, each in _KINDS.items()}, count)
-    industries = chance.pick({code: each[0] for code, each in _INDUSTRIES.items()}, count)
     places = at_work(chance, count)
+    kinds = leaning(chance, {name: each[0] for name, each in _KINDS.items()}, _LEANINGS, places)
+    industries = leaning(chance, {code: each[0] for code, each in _INDUSTRIES.items()}, _LEANINGS, places)
     sole = np.array([kind == "个体工商户" for kind in kinds])
     capital = np.round(chance.along(_CAPITAL, count) * np.where(sole, 0.05, 1.0), 2)
     staff = np.maximum(1, chance.along(_STAFF, count) * np.where(sole, 0.2, 1.0)).astype(np.int64)

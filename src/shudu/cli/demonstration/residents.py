@@ -8,8 +8,9 @@ import numpy as np
 
 from .chance import Chance, Floats, Ints
 from .dirt import blank, district_columns, replaced
-from .districts import at_home
-from .identifiers import citizen_ids, unified_code
+from .districts import at_home, leaning
+from .enterprises import FIRMS, enterprises
+from .identifiers import citizen_ids
 from .words import people
 from .year import DAYS, days
 
@@ -18,7 +19,7 @@ _SUMMER = (75, 78, 85, 95, 108, 125, 140, 138, 112, 95, 82, 76)
 _EVEN = (96, 90, 104, 103, 102, 100, 99, 98, 102, 98, 104, 104)
 # Department → (share, months, middle age, spread, chance to come again within 30 days, illnesses by ICD-10).
 _DEPARTMENTS: dict[str, tuple[int, tuple[int, ...], int, int, float, tuple[tuple[str, str], ...]]] = {
-    "呼吸内科": (20, _WINTER, 48, 20, 0.22, (("J06.9", "急性上呼吸道感染"), ("J20.9", "急性支气管炎"), ("J44.9", "慢性阻塞性肺病"))),  # noqa: E501
+    "呼吸内科": (20, _WINTER, 48, 20, 0.22, (("J06.9", "急性上呼吸道感染"), ("J44.9", "慢性阻塞性肺病"))),
     "心血管内科": (14, _WINTER, 62, 12, 0.38, (("I10", "原发性高血压"), ("I25.1", "冠状动脉粥样硬化"))),
     "内分泌科": (11, _EVEN, 57, 13, 0.41, (("E11.9", "2型糖尿病"), ("E04.9", "甲状腺结节"))),
     "儿科": (16, _WINTER, 6, 3, 0.25, (("J06.9", "急性上呼吸道感染"), ("A08.4", "病毒性肠炎"))),
@@ -27,6 +28,9 @@ _DEPARTMENTS: dict[str, tuple[int, tuple[int, ...], int, int, float, tuple[tuple
     "皮肤科": (9, _SUMMER, 33, 16, 0.15, (("L30.9", "皮炎"), ("L50.9", "荨麻疹"))),
     "眼科": (6, _EVEN, 40, 22, 0.12, (("H52.1", "近视"), ("H10.9", "结膜炎"))),
 }
+_HOSPITALS = {"centre": {"三级": 1.4}, "near": {}, "far": {"三级": 0.5, "基层": 1.7}}
+_WORK = {"centre": {"机关事业": 1.4}, "near": {"企业职工": 1.2}, "far": {"灵活就业": 2.0}}
+_DEARER = {"三级": 1.3, "二级": 1.0, "基层": 0.5}
 _FEE = {0.0: 8, 0.3: 62, 0.6: 160, 0.85: 390, 0.97: 1_100, 1.0: 6_800}
 
 
@@ -40,13 +44,16 @@ def outpatient(chance: Chance, count: int) -> dict[str, list[Any]]:
         age[there] = chance.bell(middle, spread, int(there.sum()))
     age = np.clip(age, 1, 97)
     births = (DAYS[at] - (age * 365.25).astype(np.int64)).astype("datetime64[D]")
-    women = chance.happens(0.54, count)
-    hospital = chance.pick({"三级": 46, "二级": 33, "基层": 21}, count)
-    fee = np.round(chance.along(_FEE, count) * np.array([{"三级": 1.3, "二级": 1.0, "基层": 0.5}[h] for h in hospital]), 2)
+    women, places = chance.happens(0.54, count), at_home(chance, count)
+    hospital = leaning(chance, {"三级": 46, "二级": 33, "基层": 21}, _HOSPITALS, places)
+    dearer = np.array([_DEARER[level] for level in hospital])
+    fee = np.round(chance.along(_FEE, count) * dearer, 2)
     ill = [_ill(name, u) for name, u in zip(departments, chance.uniform(count), strict=True)]
-    again = np.array([_DEPARTMENTS[name][4] for name in departments]) + np.where(age > 65, 0.12, 0.0)
+    again = (
+        np.array([_DEPARTMENTS[name][4] for name in departments]) + np.where(age > 65, 0.12, 0.0) - 0.1 * (dearer < 1)
+    )
     share = np.round(np.minimum(1, chance.along({0.0: 0.0, 0.15: 0.3, 0.8: 0.75, 1.0: 0.95}, count)), 3)
-    codes, names = district_columns(chance, at_home(chance, count))
+    codes, names = district_columns(chance, places)
     sex = ["2" if woman else "1" for woman in women]
     return {
         "就诊流水号": [f"MZ2025{row:07d}" for row in range(1, count + 1)],
@@ -77,13 +84,15 @@ def insurance(chance: Chance, count: int) -> dict[str, list[Any]]:
     women = chance.happens(0.47, count)
     age = np.clip(chance.bell(39, 10, count), 18, 63)
     births = (DAYS[364] - (age * 365.25).astype(np.int64)).astype("datetime64[D]")
-    kind = chance.pick({"企业职工": 71, "机关事业": 9, "灵活就业": 20}, count)
+    places = at_home(chance, count)
+    kind = leaning(chance, {"企业职工": 71, "机关事业": 9, "灵活就业": 20}, _WORK, places)
     free = np.array([each == "灵活就业" for each in kind])
     months = np.minimum((age - 18) * 12, chance.along({0.0: 0, 0.3: 24, 0.6: 84, 0.9: 220, 1.0: 420}, count))
     base = np.clip(chance.along({0.0: 4_500, 0.4: 5_800, 0.7: 8_900, 0.93: 16_000, 1.0: 24_000}, count), 4_511, 22_554)
     broken = chance.happens(np.where(free, 0.34, 0.11) + np.where(months < 24, 0.12, 0.0), count)
-    codes, names = district_columns(chance, at_home(chance, count))
-    employer = [unified_code("510100", f"MA0{number + 10_000:05d}", "91") for number in chance.whole(0, 7_999, count)]
+    codes, names = district_columns(chance, places)
+    # The same codes as in 企业登记, so that the two tables can be joined.
+    employer = chance.any_of(enterprises(chance.of("enterprises"), FIRMS)["统一社会信用代码"], count)
     return {
         "个人编号": [f"SB{number + 10_000_000:08d}" for number in chance.shuffled(count).tolist()],
         "姓名": people(chance, women),

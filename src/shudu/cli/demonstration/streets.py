@@ -8,7 +8,7 @@ import numpy as np
 
 from .chance import Chance, Floats, Ints
 from .dirt import blank, district_columns, replaced
-from .districts import DISTRICTS, at_work
+from .districts import DISTRICTS, at_work, leaning
 from .identifiers import plates
 from .year import days, hours, moments, written
 
@@ -22,13 +22,18 @@ _SCHOOL = (60, 55, 108, 110, 110, 104, 60, 58, 112, 96, 112, 110)
 # Kind of car park → (share, middle minutes, chance of a stay of many hours).
 _PARKS = {"路内": (30, 55, 0.06), "商业综合体": (28, 130, 0.08), "医院": (12, 150, 0.12),
           "写字楼": (18, 260, 0.35), "交通枢纽": (12, 190, 0.25)}  # fmt: skip
+_LEANINGS = {
+    "centre": {"写字楼": 1.9, "医院": 1.3},
+    "near": {"交通枢纽": 1.5},
+    "far": {"路内": 1.6, "写字楼": 0.3},
+}
 _CARDS = {"普通卡": 52, "学生卡": 15, "老年卡": 21, "乘车码": 12}
 _FARE = {"普通卡": 1.8, "学生卡": 1.0, "老年卡": 0.0, "乘车码": 2.0}
 
 
 def parking(chance: Chance, count: int) -> dict[str, list[Any]]:
     places, electric = at_work(chance, count), chance.happens(0.31, count)
-    kinds = chance.pick({name: each[0] for name, each in _PARKS.items()}, count)
+    kinds = leaning(chance, {name: each[0] for name, each in _PARKS.items()}, _LEANINGS, places)
     entered = moments(chance, days(chance, count, free=0.85, months=_EVEN), _OFFICE, _LEISURE)
     minutes = _stays(chance, kinds, hours(entered))
     fee = np.round(np.minimum(60, np.ceil(np.maximum(0, minutes - 15) / 60) * 3) * np.where(electric, 0.5, 1), 2)
@@ -51,9 +56,7 @@ def parking(chance: Chance, count: int) -> dict[str, list[Any]]:
         "停放分钟": blank(replaced(minutes.astype(np.int64).tolist(), mad, wild), missing),
         "应收金额元": blank(fee.tolist(), missing),
         "支付方式": blank(paid, missing),
-        "新能源": replaced(
-            ["是" if green else "否" for green in electric], chance.happens(0.01, count), ["Y"] * count
-        ),
+        "新能源": replaced(["是" if green else "否" for green in electric], chance.happens(0.01, count), ["Y"] * count),
     }
 
 

@@ -30,11 +30,13 @@ def days(chance: Chance, count: int, *, free: float, months: Sequence[float]) ->
 def moments(chance: Chance, day: Ints, working: Sequence[float], resting: Sequence[float]) -> Dates:
     """A second of each day, its hour after one curve of 24 weights on working days and another on free ones."""
     hour = np.where(FREE[day], chance.index(resting, len(day)), chance.index(working, len(day)))
-    return DAYS[day].astype("datetime64[s]") + hour * 3600 + chance.whole(0, 3599, len(day))
+    moment: Dates = DAYS[day].astype("datetime64[s]") + hour * 3600 + chance.whole(0, 3599, len(day))
+    return moment
 
 
 def hours(moment: Dates) -> Ints:
-    return (moment.astype("datetime64[h]") - moment.astype("datetime64[D]")).astype(np.int64)
+    hour: Ints = (moment.astype("datetime64[h]") - moment.astype("datetime64[D]")).astype(np.int64)
+    return hour
 
 
 def written(moment: Dates) -> list[str]:

@@ -212,9 +212,9 @@ class Model:
 
 
 def shares(price: int, weights: dict[str, int]) -> dict[str, int]:
-    """By largest remainder, ties to who is named first."""
+    """By largest remainder, ties in alphabetical order."""
     whole = {role: price * weight // 100 for role, weight in weights.items()}
-    rest = sorted(weights, key=lambda role: (-(price * weights[role] % 100), list(weights).index(role)))
+    rest = sorted(weights, key=lambda role: (-(price * weights[role] % 100), role))
     for role in rest[: price - sum(whole.values())]:
         whole[role] += 1
     return whole

@@ -1,0 +1,109 @@
+"""The try-it page: every operation with a command to paste, made on the server from the OpenAPI document."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from shudu.policy.types import Text
+
+from . import document
+
+GROUPS = {
+    "parties": Text("主体", "Parties"),
+    "tokens": Text("令牌", "Tokens"),
+    "accounts": Text("资金（模拟）", "Money (simulated)"),
+    "assets": Text("数据资源", "Assets"),
+    "models": Text("模型", "Models"),
+    "offers": Text("上架", "Offers"),
+    "orders": Text("订单", "Orders"),
+    "agreements": Text("协议", "Agreements"),
+    "runs": Text("计算任务", "Runs"),
+    "results": Text("交付结果", "Results"),
+    "receipts": Text("存证回执", "Receipts"),
+}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One operation as the page shows it."""
+
+    id: str
+    method: str
+    path: str
+    name: Text
+    command: str
+
+
+@require_safe
+def page(request: HttpRequest) -> HttpResponse:
+    """Every operation, by resource."""
+    made = document.document()
+    base = request.build_absolute_uri("/").rstrip("/")
+    groups: dict[str, list[Shown]] = {name: [] for name in GROUPS}
+    for path, method, operation in document.operations(made):
+        name = Text(operation["x-summary-zh"], operation["summary"])
+        command = _command(base + path, method, operation, made)
+        groups[operation["tags"][0]].append(Shown(operation["operationId"], method.upper(), path, name, command))
+    shown = [(GROUPS[name], found) for name, found in groups.items()]
+    return render(request, "api_reference.html", {"groups": shown, "base": f"{base}{document.PREFIX.rstrip('/')}"})
+
+
+def _command(address: str, method: str, operation: dict[str, Any], made: dict[str, Any]) -> str:
+    """A curl command: values to fill in are written in capitals."""
+    for parameter in operation["parameters"]:
+        if parameter["in"] == "path":
+            value = (parameter["schema"].get("enum") or [parameter["name"].upper()])[0]
+            address = address.replace("{" + parameter["name"] + "}", value)
+    words = [["curl", address], ["-H", "Authorization: Bearer $TOKEN"]]
+    if method != "get":
+        words.insert(1, ["-X", method.upper()])
+    if document.changes(method, operation):
+        words.append(["-H", "Idempotency-Key: $(uuidgen)"])
+    content = operation.get("requestBody", {}).get("content", {})
+    if "application/json" in content:
+        body = json.dumps(_example(content["application/json"]["schema"], made), ensure_ascii=False)
+        words += [["-H", "Content-Type: application/json"], ["-d", body]]
+    for name, schema in content.get("multipart/form-data", {}).get("schema", {}).get("properties", {}).items():
+        sent = _example(schema, made)
+        part = f"{name}=@FILE" if sent == "FILE" else f"{name}={json.dumps(sent, ensure_ascii=False)}"
+        words.append(["-F", part])
+    if operation["operationId"] in ("download_result", "get_receipt"):
+        words.append(["-OJ"])
+    return " \\\n  ".join(" ".join(_quoted(word) for word in line) for line in words)
+
+
+def _quoted(word: str) -> str:
+    return f'"{word}"' if "$" in word else shlex.quote(word)
+
+
+def _example(schema: dict[str, Any], made: dict[str, Any]) -> Any:
+    """A value of that shape with its required parts only."""
+    if "$ref" in schema:
+        return _example(made["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]], made)
+    if schema.get("examples"):
+        return schema["examples"][0]
+    if "default" in schema:
+        return schema["default"]
+    for several in ("allOf", "anyOf"):
+        if several in schema:
+            return _example(schema[several][0], made)
+    if schema.get("format") == "binary":
+        return "FILE"
+    match schema.get("type"):
+        case "object":
+            wanted = schema.get("required", [])
+            return {name: _example(one, made) for name, one in schema.get("properties", {}).items() if name in wanted}
+        case "array":
+            return [_example(schema["items"], made)]
+        case "integer":
+            return schema.get("minimum", 1)
+        case "string" if schema.get("format") == "date":
+            return "2035-12-31"
+    return (schema.get("enum") or [str(schema.get("title", "…")).upper()])[0]
