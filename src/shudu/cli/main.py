@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from . import assets, evidence, house, market, parties
+from . import assets, evidence, house, offers, orders, parties
 
 app = typer.Typer(
     name="shudu",
@@ -23,11 +23,11 @@ app.add_typer(assets.models, name="models")
 app.add_typer(parties.orgs, name="orgs")
 app.add_typer(parties.accounts, name="accounts")
 app.add_typer(parties.tokens, name="tokens")
-app.add_typer(market.offers, name="offers")
-app.add_typer(market.orders, name="orders")
-app.add_typer(market.agreements, name="agreements")
-app.add_typer(market.runs, name="runs")
-app.add_typer(market.results, name="results")
+app.add_typer(offers.offers, name="offers")
+app.add_typer(orders.orders, name="orders")
+app.add_typer(offers.agreements, name="agreements")
+app.add_typer(orders.runs, name="runs")
+app.add_typer(orders.results, name="results")
 app.add_typer(evidence.receipts, name="receipts")
 app.add_typer(evidence.ledger, name="ledger")
 

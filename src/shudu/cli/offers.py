@@ -1,0 +1,214 @@
+"""Offers and what they end in: `shudu offers`, `shudu agreements`."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from shudu.policy.types import Invalid, Text
+
+from .parties import fen, yuan
+from .session import As, Home, Json, Key, Session, session, typed
+
+if TYPE_CHECKING:
+    from shudu.agreements.queries import Agreement, OfferLine
+
+offers = typer.Typer(no_args_is_help=True, help="Offers (上架).")
+agreements = typer.Typer(no_args_is_help=True, help="Agreements (交易合同).")
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _split(text: str) -> dict[str, int]:
+    shares: dict[str, int] = {}
+    for part in _names(text):
+        role, _, share = part.partition("=")
+        if not share.isdecimal() or role in shares:
+            raise Invalid(
+                "offer.split",
+                Text(f"分成写法不正确：{text}。", f"The split is not written right: {text}."),
+                Text("例如 provider=60,modeller=30,platform=10。", "For example provider=60,modeller=30,platform=10."),
+            )
+        shares[role] = int(share)
+    return shares
+
+
+@offers.command("create")
+def create_offer(
+    data: Annotated[str, typer.Option(metavar="ASSET", help="The table.")],
+    model: Annotated[str, typer.Option(metavar="ASSET", help="The model.")],
+    group_by: Annotated[str, typer.Option(metavar="X,Y", help="Columns the result is grouped by.")],
+    purpose: Annotated[str, typer.Option(metavar="P", help="Purposes it may be used for, comma separated.")],
+    basis: Annotated[str, typer.Option(metavar="B", help="Legal basis (个人信息保护法 第十三条).")],
+    count: Annotated[int, typer.Option("--runs", metavar="N", help="Runs per agreement.")],
+    until: Annotated[str, typer.Option(metavar="DATE", help="Last day, such as 2027-06-30 (Asia/Shanghai).")],
+    price: Annotated[str, typer.Option(metavar="YUAN", help="Price per run.")],
+    split: Annotated[str, typer.Option(help="provider=60,modeller=30,platform=10")],
+    min_group: Annotated[int, typer.Option(metavar="N", help="Fewest entities in a released group.")] = 10,
+    home: Home = None,
+    as_: As = None,
+    json: Json = False,
+    key: Key = None,
+) -> None:
+    """Draft an offer of a table and a model together. Drafting accepts nothing: each party accepts its own line."""
+    with session(home, as_, json) as current:
+        from shudu.agreements import actions, queries
+        from shudu.agreements.types import DraftOffer
+
+        try:
+            last = date.fromisoformat(until)
+        except ValueError:
+            raise Invalid(
+                "offer.until",
+                Text(f"日期写法不正确：{until}。", f"Not a date: {until}."),
+                Text("请写成 2027-06-30。", "Write it like 2027-06-30."),
+            ) from None
+        request = typed(
+            DraftOffer,
+            data=data,
+            model=model,
+            group_by=_names(group_by),
+            purposes=_names(purpose),
+            bases=_names(basis),
+            runs=count,
+            until=last,
+            price_fen=fen(price, "--price"),
+            split=_split(split),
+            min_group=min_group,
+        )
+        actor = current.actor(_drafter(current, data))
+        offer = actions.draft(actor, request, idempotency_key=key)
+        current.show(
+            {"id": offer.id, "state": str(offer.state), "lines": [_line(line) for line in queries.lines(offer.id)]},
+            Text("上架草案已拟定，待各方接受。", "The offer is drafted; each party now accepts its own line."),
+        )
+
+
+def _drafter(current: Session, data: str) -> str | None:
+    """Without `--as`, the data's owner drafts."""
+    if current.as_party:
+        return None
+    from shudu.catalog import queries as catalog
+
+    return catalog.asset_row(data).owner
+
+
+def _line(line: Any) -> dict[str, Any]:
+    return {
+        "line": line.id,
+        "role": line.role,
+        "asset": line.asset,
+        "assigner": line.assigner,
+        "accepted": line.accepted_at is not None,
+    }
+
+
+def _words(current: Session, row: OfferLine | Agreement) -> list[dict[str, Any]]:
+    """Terms in plain words, those a machine enforces marked."""
+    from shudu.agreements import queries
+    from shudu.agreements.types import plain_words
+
+    terms = plain_words(queries.terms_of(row))
+    return [{"enforced": enforced, "text": current.say(text)} for text, enforced in terms]
+
+
+@offers.command("accept")
+def accept(
+    offer: Annotated[str, typer.Argument(help="Offer id.")],
+    home: Home = None,
+    as_: As = None,
+    json: Json = False,
+    key: Key = None,
+) -> None:
+    """Accept your organisation's lines of an offer; it is live when every line is accepted."""
+    with session(home, as_, json) as current:
+        from shudu.agreements import actions, queries
+
+        row = actions.accept(current.actor(), offer, idempotency_key=key)
+        current.show(
+            {"id": row.id, "state": str(row.state), "lines": [_line(line) for line in queries.lines(row.id)]},
+            Text("已接受。", "Accepted."),
+        )
+
+
+@offers.command("withdraw")
+def withdraw(
+    offer: Annotated[str, typer.Argument(help="Offer id.")], home: Home = None, as_: As = None, json: Json = False
+) -> None:
+    """Withdraw an offer: no new orders; agreements already concluded stand."""
+    with session(home, as_, json) as current:
+        from shudu.agreements import actions
+
+        row = actions.withdraw(current.actor(), offer)
+        current.show({"id": row.id, "state": str(row.state)}, Text("已下架。", "Withdrawn."))
+
+
+@offers.command("show")
+def show_offer(
+    offer: Annotated[str, typer.Argument(help="Offer id.")], home: Home = None, as_: As = None, json: Json = False
+) -> None:
+    """An offer with its terms in plain words, the machine-enforced ones marked."""
+    with session(home, as_, json) as current:
+        from shudu.agreements import queries
+
+        row = queries.offer(current.actor(), offer)
+        words = {line.role: _words(current, line) for line in queries.lines(row.id)}
+        current.show(
+            {
+                "id": row.id,
+                "state": str(row.state),
+                "price_fen": row.price_fen,
+                "split": row.split,
+                "lines": [_line(line) for line in queries.lines(row.id)],
+                "terms": words,
+            },
+            Text(f"每次运行 ¥{yuan(row.price_fen)}。", f"¥{yuan(row.price_fen)} per run."),
+        )
+
+
+@agreements.command("show")
+def show_agreement(
+    agreement: Annotated[str, typer.Argument(help="Agreement id.")],
+    home: Home = None,
+    as_: As = None,
+    json: Json = False,
+) -> None:
+    """An agreement of yours: its parties, its terms in plain words, whether it still stands."""
+    with session(home, as_, json) as current:
+        from shudu.agreements import queries
+
+        row = queries.agreement(current.actor(), agreement)
+        words = _words(current, row)
+        current.show(
+            {
+                "id": row.id,
+                "state": str(row.state),
+                "assigner": row.assigner,
+                "assignee": row.assignee,
+                "asset": row.asset,
+                "version": row.version,
+                "terms_sha256": row.terms_sha256,
+                "terms": words,
+            },
+            Text("交易合同。", "The agreement."),
+        )
+
+
+@agreements.command("revoke")
+def revoke(
+    agreement: Annotated[str, typer.Argument(help="Agreement id.")],
+    reason: Annotated[str, typer.Option(help="A code; a wrong one lists them all.")],
+    home: Home = None,
+    as_: As = None,
+    json: Json = False,
+) -> None:
+    """Revoke an agreement of yours: no run may use it any more."""
+    with session(home, as_, json) as current:
+        from shudu.agreements import actions
+
+        row = actions.revoke(current.actor(), agreement, reason)
+        current.show({"id": row.id, "state": str(row.state)}, Text("协议已撤销。", "The agreement is revoked."))
