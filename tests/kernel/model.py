@@ -45,6 +45,7 @@ class Agreement:
     until: datetime
     runs: int
     revoked: bool = False
+    told: bool = False  # the news of its revocation has been delivered
 
 
 @dataclass
@@ -98,7 +99,27 @@ class Model:
             return "accounts.funds"
         return "accounts.quota" if any(not self.has(one, RUN) for one in agreements) else None
 
-    def told(self, run: Run) -> None:
+    def give_back(self, order: Order) -> None:
+        price = self.offers[order.offer].price
+        self.move(FEN, price, (order.buyer, "reserved"), (order.buyer, "available"))
+        for agreement in order.agreements:
+            self.move(RUN, 1, (agreement, "reserved"), (agreement, "available"))
+
+    def cancel(self, order: Order) -> None:
+        order.state = "cancelled"
+        self.events["order.released"] += 1
+        if order.prepaid:
+            order.prepaid = False
+            self.give_back(order)
+
+    def revoked(self, name: str) -> None:
+        """The news of a revocation has arrived: what its orders have locked comes back, unless a run goes on."""
+        self.agreements[name].told = True
+        for order in self.orders.values():
+            if name in order.agreements and order.state not in ("running", "cancelled"):
+                self.cancel(order)
+
+    def ended(self, run: Run) -> None:
         """The news of a run's end has arrived: whoever is to be paid is paid, or everything is given back."""
         run.told = True
         order = self.orders[run.order]
@@ -119,9 +140,7 @@ class Model:
         else:
             order.state = "failed"
             self.events["order.released"] += 1
-            self.move(FEN, offer.price, (order.buyer, "reserved"), (order.buyer, "available"))
-            for agreement in order.agreements:
-                self.move(RUN, 1, (agreement, "reserved"), (agreement, "available"))
+            self.give_back(order)
 
     # --- what would be refused, and why
 
@@ -186,7 +205,12 @@ class Model:
             short := self.cannot_reserve(order.buyer, self.offers[order.offer].price, order.agreements)
         ):
             return short
-        return "cases.transition" if order.state == "running" else None
+        return "cases.transition" if order.state in ("running", "cancelled") else None
+
+    def cancelling(self, by: str, order: Order) -> str | None:
+        if by != order.buyer:
+            return "order.cancel.buyer"
+        return "cases.transition" if order.state in ("running", "cancelled") else None
 
     def revoking(self, by: str, agreement: Agreement) -> str | None:
         if by != agreement.assigner:

@@ -62,6 +62,7 @@ ROWS: dict[Permission, tuple[type[models.Model], ...]] = {
     Permission.OFFER_DRAFT: (),
     Permission.OFFER_READ: (Offer,),
     Permission.OFFER_WITHDRAW: (Offer,),
+    Permission.ORDER_CANCEL: (Order,),
     Permission.ORDER_PLACE: (Order, Offer),
     Permission.ORDER_READ: (Order,),
     Permission.ORDER_RUN: (Order,),

@@ -42,7 +42,8 @@ def walk(world: World, examples: int) -> None:
             max_examples=examples,
             stateful_step_count=STEPS,
             deadline=None,
-            phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
+            report_multiple_bugs=False,
+            phases=[Phase.explicit, Phase.reuse, Phase.generate],
             suppress_health_check=list(HealthCheck),
         ),
     )

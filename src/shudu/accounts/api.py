@@ -59,7 +59,7 @@ class Deposit(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    amount_fen: Annotated[int, Field(ge=1, le=CAP)]
+    amount_fen: Annotated[int, Field(ge=1, le=CAP, strict=True)]
 
 
 class Deposited(Account):

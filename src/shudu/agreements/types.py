@@ -97,12 +97,13 @@ __all__ = [
 SPLIT_ROLES = ("provider", "modeller", "platform")
 LARGEST_PRICE_FEN = 10**12
 MOST_RUNS = 10**9
+LARGEST_GROUP = 10**9
 
 
 def _codes(table: Table) -> BeforeValidator:
     def check(given: Any) -> Any:
         codes = [given] if isinstance(given, str) else list(given) if isinstance(given, Iterable) else []
-        wrong = [str(code)[:60] for code in codes if code not in table.labels]
+        wrong = [str(code)[:60] for code in codes if not isinstance(code, str) or code not in table.labels]
         if wrong or not codes:
             raise Invalid(
                 "offer.code",
@@ -144,6 +145,8 @@ class DraftOffer(BaseModel):
             raise _out_of_range("runs", Text("次数", "the number of runs"), 1, MOST_RUNS)
         if not 0 <= self.price_fen <= LARGEST_PRICE_FEN:
             raise _out_of_range("price_fen", Text("每次价格（分）", "the price per run (fen)"), 0, LARGEST_PRICE_FEN)
+        if self.min_group > LARGEST_GROUP:
+            raise _out_of_range("min_group", Text("最小分组", "the smallest group"), 1, LARGEST_GROUP)
         if set(self.split) != set(SPLIT_ROLES) or min(self.split.values()) < 0 or sum(self.split.values()) != 100:
             raise Invalid(
                 "offer.split",

@@ -1,8 +1,7 @@
 """Stands between us and bubblewrap, a process for each job: `guard.py JOB`, standard library only.
 
-JOB is JSON {argv, binds, uid}. Standard input is a pipe whose other end whoever wants the job holds and never writes to.
-
-It ends the job when that pipe closes, however its holder died. Bubblewrap's own --die-with-parent comes too late when
+JOB is JSON {argv, binds, uid}. Standard input is a pipe that whoever wants the job holds open and never writes to. The
+job ends when that pipe closes, however its holder died. Bubblewrap's own --die-with-parent comes too late when
 its parent dies while it is still making the namespaces: a job could then run with nobody's clock over it.
 
 Started by root it also gives the job a user id of its own, so that whatever escaped would own nothing here. Such an id
@@ -74,7 +73,7 @@ def _children() -> Iterator[int]:
 
 
 def _end_all() -> None:
-    """Kill and reap until nothing is left. Orphans come to this process, and a dead first process takes its namespace."""
+    """Kill and reap until nothing is left: orphans come to this process, a dead first process takes its namespace."""
     while True:
         for child in _children():
             os.kill(child, signal.SIGKILL)

@@ -95,7 +95,7 @@ class Decision:
         return next((reason for reason in self.reasons if not reason.allowed), None)
 
 
-@dataclass
+@dataclass(eq=False)
 class ShuduError(Exception):
     """Anything a user is told: what happened, where, and what to do. Never the data itself."""
 

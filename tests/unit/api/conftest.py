@@ -1,4 +1,4 @@
-"""A small market that is spoken to over HTTP only, once what has no call of its own (the operator, the log) is there."""
+"""A small market spoken to over HTTP only, once what has no call of its own (the operator, the log) is there."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import transaction
 from django.http import HttpResponse
 from django.test import Client
 
@@ -49,9 +50,7 @@ class Caller:
     secret: str
     client: Client = field(default_factory=Client)
 
-    def call(
-        self, method: str, path: str, body: Any = None, *, key: str | None = None, **headers: str
-    ) -> HttpResponse:
+    def call(self, method: str, path: str, body: Any = None, *, key: str | None = None, **headers: str) -> HttpResponse:
         """Call `/api/v1` + path; a body is sent as JSON, or as a multipart form when it is `Parts`."""
         sent = {"authorization": f"Bearer {self.secret}", "accept-language": "en", **headers}
         if method not in ("GET", "HEAD"):
@@ -148,6 +147,12 @@ class Market:
         order = self.buyer.do("POST", "/orders", {"offer": self.ids["offer"], "purpose": "research"})
         self.ids["order"], self.ids["agreement"] = order["id"], order["agreements"][0]
 
+    def hide(self) -> None:
+        """A table nobody has been offered, and a draft nobody has accepted."""
+        made = self.provider.do("POST", "/assets", Parts({"title": "未上架", "key": "customer_no"}, TABLE))
+        self.ids["hidden_asset"], self.ids["hidden_version"] = made["id"], made["version"]["id"]
+        self.ids["draft"] = self.draft(data=made["id"])
+
     def run(self) -> None:
         """Start a run over HTTP and be the worker that carries it."""
         answer = self.buyer.call("POST", f"/orders/{self.ids['order']}/runs")
@@ -200,24 +205,25 @@ def traded(market: Market) -> Market:
     return market
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def kept(django_db_setup: None, django_db_blocker: Any) -> Iterator[Market]:
-    """A whole market after a settled run, made once for all tests that only look or are refused.
+    """A whole market after a settled run, made once for a module of tests that only look or are refused.
 
-    Its rows stay in the test database until the last of these tests, and are removed then.
+    Each test's own writes end with it; the market's end with the module.
     """
-    from django.core.management import call_command
-
-    with django_db_blocker.unblock():
+    whole = transaction.atomic()
+    whole._from_testcase = True  # as TestCase marks its own: what must be durable may lie within it
+    with django_db_blocker.unblock(), whole:
         market = found()
         market.register()
         strangers(market)
         market.publish()
         market.trade()
         market.run()
+        market.hide()
         market.ids["token"] = market.provider.do("POST", "/tokens", {})["id"]
         market.ids["party"] = market.provider.party
         while spread_news():
             pass
         yield market
-        call_command("flush", verbosity=0, interactive=False)
+        transaction.set_rollback(True)

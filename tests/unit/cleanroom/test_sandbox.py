@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import resource
+import secrets
 import signal
 import socket
 import subprocess
@@ -327,14 +329,15 @@ def descendants(pid: int) -> set[int]:
 STARTER = """
 from pathlib import Path
 from shudu.cleanroom.bubblewrap import Bubblewrap
-from shudu.cleanroom.sandbox import JobSpec, OutputSpec, job_folder
+from shudu.cleanroom.sandbox import JobSpec, Limits, OutputSpec, job_folder
 import sys
 with job_folder() as folder:
     (folder / "data").write_bytes(b"")
     sandbox = Bubblewrap(Path(sys.argv[1]))
     sandbox.capabilities()
     print(folder, flush=True)
-    sandbox.run(JobSpec("scorecard", b"", folder / "data", 1, OutputSpec("score", 0, 1)))
+    limits = Limits(cpu_seconds=int(sys.argv[2]))
+    sandbox.run(JobSpec("scorecard", b"", folder / "data", 1, OutputSpec("score", 0, 1), limits))
 """
 
 
@@ -344,20 +347,20 @@ def test_the_job_dies_with_whoever_started_it(tmp_path: Path, after: float | Non
     worker = tmp_path / "worker.py"
     worker.write_text("import time; time.sleep(120)")
     worker.chmod(0o644)
-    with subprocess.Popen([sys.executable, "-c", STARTER, str(worker)], stdout=subprocess.PIPE, text=True) as starter:
+    mark = secrets.randbelow(10**9) + 10**9  # a limit of no effect, which stands in every command line of this job
+    command = [sys.executable, "-c", STARTER, str(worker), str(mark)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as starter:
         assert starter.stdout is not None
         folder = Path(starter.stdout.readline().strip())
         deadline = time.monotonic() + 20
-        # With the guard, bubblewrap, its first process in the namespace and the worker, the job runs.
-        while len(below := descendants(starter.pid)) < (4 if after is None else 1) and time.monotonic() < deadline:
-            pass
-        assert below
+        # The guard, bubblewrap, its first process in the namespace, and the worker.
+        while len(marked(mark) - {starter.pid}) < (4 if after is None else 1):
+            assert time.monotonic() < deadline
         time.sleep(after or 0)
-        began = set(below) | descendants(starter.pid)
         starter.send_signal(signal.SIGKILL)
         starter.wait()
     deadline = time.monotonic() + 20
-    while left := [pid for pid in began | jobs_on(folder) if Path(f"/proc/{pid}").exists()]:
+    while left := marked(mark):
         assert time.monotonic() < deadline, left
         time.sleep(0.02)
     assert folder.stat().st_mode & 0o077 == 0, "what a kill leaves behind nobody else can enter"
@@ -366,16 +369,13 @@ def test_the_job_dies_with_whoever_started_it(tmp_path: Path, after: float | Non
         assert not folder.exists(), "and the next job removes it"
 
 
-def jobs_on(folder: Path) -> set[int]:
-    """Processes whose command line names this job's folder or that were handed it: the guard's plan does."""
+def marked(mark: int) -> set[int]:
+    """Every process with this number in its command line."""
     found = set()
     for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                if str(folder).encode() in (entry / "cmdline").read_bytes():
-                    found.add(int(entry.name))
-            except OSError:
-                continue
+        with contextlib.suppress(OSError):
+            if entry.name.isdigit() and str(mark).encode() in (entry / "cmdline").read_bytes():
+                found.add(int(entry.name))
     return found
 
 

@@ -44,7 +44,7 @@ def holds(rule: Rule, role: Role, stands: str) -> bool:
 
 def lines() -> Iterator[str]:
     roles = sorted(Role)
-    width = max(len(permission) for permission in Permission) + 2
+    width, deep = 24, 28  # fixed, so that a longer name changes its own line only
     situations = {
         permission: [
             UNRELATED,
@@ -56,7 +56,6 @@ def lines() -> Iterator[str]:
         ]
         for permission in Permission
     }
-    deep = max(len(one) for named in situations.values() for one in named) + 2
     yield HEADING
     yield f"{'permission':{width}}{'the actor':{deep}}" + "".join(f"{role.value:>11}" for role in roles)
     for permission in Permission:

@@ -1,4 +1,4 @@
-"""A stream of chances that is the same everywhere: raw PCG64 words and plain arithmetic.
+"""A stream of chances that stays the same: raw PCG64 words and plain arithmetic.
 
 numpy keeps the raw stream of a bit generator stable, but not what its distributions make of it; and logarithms differ
 in the last digit from one machine to the next. So there is neither here: shapes are drawn by interpolation.
@@ -40,8 +40,9 @@ class Chance:
         return numbers
 
     def bell(self, middle: float, spread: float, count: int) -> Floats:
-        """Roughly normal: the sum of twelve uniform numbers has variance 1."""
-        numbers: Floats = middle + spread * (self.uniform(count * 12).reshape(count, 12).sum(axis=1) - 6)
+        """Roughly normal: the sum of twelve uniform numbers has variance 1. Summed as whole numbers, so exactly."""
+        words = np.asarray(self._words.random_raw(count * 12), dtype=np.uint64) >> np.uint64(32)
+        numbers: Floats = middle + spread * (words.reshape(count, 12).sum(axis=1).astype(np.float64) * 2.0**-32 - 6)
         return numbers
 
     def along(self, quantiles: Mapping[float, float], count: int) -> Floats:
@@ -51,7 +52,8 @@ class Chance:
     def index(self, weights: Sequence[float] | Floats, count: int) -> Ints:
         """Places 0, 1, … as often as their weights say."""
         edges = np.cumsum(np.asarray(weights, dtype=np.float64))
-        return np.searchsorted(edges, self.uniform(count) * edges[-1], side="right").astype(np.int64)
+        places: Ints = np.searchsorted(edges, self.uniform(count) * edges[-1], side="right").astype(np.int64)
+        return places
 
     def pick(self, weights: Mapping[T, float], count: int) -> list[T]:
         """Values as often as their weights say."""

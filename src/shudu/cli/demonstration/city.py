@@ -1,4 +1,4 @@
-"""The invented city 锦官市: seven tables from one seed. The same seed gives the same bytes on every machine.
+"""The invented city 锦官市: seven tables from one seed. The same seed gives the same bytes.
 
     python -m shudu.cli.demonstration.city FOLDER
 

@@ -48,7 +48,12 @@ def load(home: Path, keys: Path, tell: Callable[[Text], None]) -> Loaded:
 def _load(home: Path, keys: Path, tell: Callable[[Text], None]) -> Loaded:
     operator = identity.actor_for(identity.operator().id)
     actors = parties.register(operator)
-    tell(Text("虚构的锦官市：六个部门、十家机构已登记。", "An invented city: six departments, ten organisations."))
+    tell(
+        Text(
+            "虚构的锦官市已登记：六个部门、主管与审计、十家交易机构。",
+            "An invented city is registered: six departments, authority and auditor, ten organisations that trade.",
+        )
+    )
     people = {"operator": operator, **{word: actors[word] for word in parties.PEOPLE}}
     known = sign_ins.issue(operator, people, keys)
     assets = _publish(actors, home / "demonstration")

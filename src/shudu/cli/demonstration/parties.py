@@ -11,7 +11,7 @@ from shudu.accounts import actions as accounts
 from shudu.identity import actions as identity_actions
 from shudu.identity import queries as identity
 from shudu.identity.types import TRADING, CreateParty
-from shudu.policy.types import Actor, Role
+from shudu.policy.types import Actor, NotFound, Role
 
 from .identifiers import unified_code
 
@@ -68,10 +68,18 @@ def register(operator: Actor) -> dict[str, Actor]:
     """Make every party once, with its simulated funds."""
     actors = {}
     for word, member in CAST.items():
-        key = f"demonstration/{member.code}"
-        request = CreateParty(name=member.name, code=member.code, roles=member.roles)
-        party = identity_actions.create_party(operator, request, idempotency_key=key)
+        party = _party(operator, member)
         if member.trades:
-            accounts.deposit(operator, party.id, CREDIT_FEN, idempotency_key=key)
+            accounts.deposit(operator, party.id, CREDIT_FEN, idempotency_key=f"demonstration/{member.code}")
         actors[word] = identity.actor_for(party.id)
     return actors
+
+
+def _party(operator: Actor, member: Member) -> identity.Party:
+    """By its code, so that a home with an earlier demonstration keeps its parties."""
+    try:
+        return identity.resolve(member.code)
+    except NotFound:
+        request = CreateParty(name=member.name, code=member.code, roles=member.roles)
+        party: identity.Party = identity_actions.create_party(operator, request)
+        return party

@@ -104,7 +104,7 @@ def said(status: int, error: ShuduError, fields: Iterable[Mapping[str, Any]] = (
             )
             for reason in decision.reasons
         ]
-        if decision
+        if decision is not None
         else None,
         fields=[ProblemField(field=wording.field_of(one), message=wording.of(one).say(language)) for one in fields]
         or None,

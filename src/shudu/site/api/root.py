@@ -25,6 +25,7 @@ from shudu.runs import api as runs
 
 from . import problems, wording
 from .authentication import Bearer
+from .parsing import Strict
 from .uploads import discard
 
 
@@ -52,6 +53,7 @@ api = Root(
     urls_namespace="api-v1",
     auth=Bearer(),
     renderer=_Renderer(),
+    parser=Strict(),
 )
 for prefix, router in {
     "/me": identity.me,
