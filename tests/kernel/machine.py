@@ -102,6 +102,8 @@ WHO = st.integers(0, 7)
 LOOKS = st.one_of(st.none(), st.none(), st.none(), st.integers(0, 12))
 MANNERS = ("well", "well", "well", "broken", "unforeseen", "slow", "overtaken", "killed")
 
+GOING: dict[str, Any] = {"pick": PICK, "manner": st.sampled_from(MANNERS), "looks": st.integers(0, 25)}
+
 
 class Kernel(RuleBasedStateMachine):
     world: ClassVar[World]
@@ -122,10 +124,10 @@ class Kernel(RuleBasedStateMachine):
         for _ in range(3):
             self.add_party(TRADE)
         provider, modeller, buyer = list(self.model.roles)[1:]
-        self.give(buyer, 10_000)
+        self.give(buyer, 100_000)
         self.put(provider, "table")
         self.put(modeller, "model")
-        offer = self.offer(provider, *self.model.assets, price=1_001, count=2, days=30, weights=(60, 30))
+        offer = self.offer(provider, *self.model.assets, price=1_001, count=3, days=30, weights=(60, 30))
         for assigner in (provider, modeller):
             self.agree(assigner, offer)
 
@@ -163,7 +165,7 @@ class Kernel(RuleBasedStateMachine):
 
     def likely(self, ways: list[Any], pick: int, who: int) -> Any:
         """Mostly something that would succeed, else None: then anything."""
-        return self.choose(ways, pick) if ways and who > 1 else None
+        return self.choose(ways, pick) if ways and who else None
 
     def somebody(self, pick: int, who: int, right: str) -> str:
         return right if who else str(self.choose(self.model.roles, pick))
@@ -296,6 +298,23 @@ class Kernel(RuleBasedStateMachine):
         model = self.choose([name for name, asset in known if asset.kind == "model"], which)
         by = self.somebody(pick, who, self.model.assets[(data, model)[pick % 2]].owner)
         self.offer(by, data, model, price=price, count=count, days=days, weights=(provider, modeller), looks=looks)
+
+    @precondition(lambda self: len(self.model.offers) < 15)
+    @rule(pick=PICK, which=PICK)
+    def bring_to_market(self, pick: int, which: int) -> None:
+        """An offer that goes live at once, if there is anything to offer."""
+        known = [
+            (name, asset) for name, asset in self.model.assets.items() if asset.state == "live" and not asset.result
+        ]
+        tables = [(name, asset.owner) for name, asset in known if asset.kind != "model"]
+        models = [(name, asset.owner) for name, asset in known if asset.kind == "model"]
+        if tables and models:
+            (data, provider), (model, modeller) = self.choose(tables, pick), self.choose(models, which)
+            offer = self.offer(provider, data, model, price=pick, count=1 + pick % 3, days=30, weights=(60, 30))
+            for assigner in dict.fromkeys((provider, modeller)):
+                self.agree(assigner, offer)
+        else:
+            self.put(list(self.model.roles)[1], "model" if tables else "table")
 
     def agree(self, by: str, offer_id: str | None, looks: int | None = None) -> None:
         assert offer_id is not None
@@ -517,8 +536,37 @@ class Kernel(RuleBasedStateMachine):
         if self.act(runs.deliver, by, asset_id, "product.csv", foretold=foretold, looks=looks):
             self.model.events["run.closed"] += 1
 
-    # Each rule is chosen as often as any other; what the main job takes is worth trying more often.
-    order_more, start_more, work_more, work_most = order, start, work, work
+    # Each rule is chosen about as often as any other; going on with the main job is worth more of the time.
+
+    @rule(**GOING)
+    def go_on(self, pick: int, manner: str, looks: int) -> None:
+        self.next_step(pick, manner, looks)
+
+    @rule(**GOING)
+    def go_further(self, pick: int, manner: str, looks: int) -> None:
+        self.next_step(pick, manner, looks)
+
+    @rule(**GOING)
+    def go_all_the_way(self, pick: int, manner: str, looks: int) -> None:
+        self.next_step(pick, manner, looks)
+
+    def next_step(self, pick: int, manner: str, looks: int) -> None:
+        """The next step of the main job, whichever it is now."""
+        now = self.clock.moment
+        orders = self.model.orders.values()
+        free = (run.lease is None or run.lease < now for run in self.model.runs.values() if run.state == "queued")
+        if any(free):
+            self.work(pick, manner, looks, pick % 3 > 0)
+        elif any(self.model.starting(order.buyer, order, now) is None for order in orders):
+            self.start(pick, 7, None)
+        elif any(run.state == "queued" for run in self.model.runs.values()):
+            self.wait(LEASE * 2)
+        elif not all(run.told for run in self.model.runs.values()):
+            self.spread(None)
+        elif any(offer.state == "live" and now <= offer.until for offer in self.model.offers.values()):
+            self.order(pick, pick, 7, PURPOSE, None)
+        else:
+            self.bring_to_market(pick, pick)
 
     # --- news, time, and asking again
 

@@ -87,7 +87,10 @@ def get_statement(request: Call, response: HttpResponse, party: str, query: Quer
     return Page(items=[StatementLine.of(line) for line in shown])
 
 
-@accounts.post("/{party}/deposits", response={201: Deposited}, **named("入账（模拟资金）", "Credit simulated funds"))
+_DEPOSIT = named("入账（模拟资金）", "Credit simulated funds", example={"amount_fen": 1_000_000})
+
+
+@accounts.post("/{party}/deposits", response={201: Deposited}, **_DEPOSIT)
 def deposit(request: Call, party: str, body: Deposit) -> Deposited:
     """The operating company does this."""
     transfer = actions.deposit(request.auth, party, body.amount_fen, idempotency_key=request.idempotency_key)

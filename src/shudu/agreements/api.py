@@ -165,7 +165,21 @@ def _in_order(row: OfferRow) -> list[LineRow]:
     return sorted(row.lines.all(), key=lambda line: line.number)
 
 
-@offers.post("", response={201: OfferInFull}, **named("拟定上架", "Draft an offer"))
+_OFFER = {
+    "data": "ASSET",
+    "model": "MODEL",
+    "group_by": ["contract"],
+    "purposes": ["research", "statistics"],
+    "bases": ["contract"],
+    "runs": 3,
+    "until": "2035-12-31",
+    "price_fen": 120_000,
+    "split": {"provider": 60, "modeller": 30, "platform": 10},
+    "min_group": 10,
+}
+
+
+@offers.post("", response={201: OfferInFull}, **named("拟定上架", "Draft an offer", example=_OFFER))
 def create_offer(request: Call, response: HttpResponse, body: DraftOffer) -> OfferInFull:
     """A table and a model together. Drafting accepts nothing: each party accepts its own line."""
     row = actions.draft(request.auth, body, idempotency_key=request.idempotency_key)

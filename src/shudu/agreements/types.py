@@ -98,6 +98,7 @@ SPLIT_ROLES = ("provider", "modeller", "platform")
 LARGEST_PRICE_FEN = 10**12
 MOST_RUNS = 10**9
 LARGEST_GROUP = 10**9
+LARGEST_GROUP = 10**9
 
 
 def _codes(table: Table) -> BeforeValidator:
@@ -147,6 +148,8 @@ class DraftOffer(BaseModel):
             raise _out_of_range("price_fen", Text("每次价格（分）", "the price per run (fen)"), 0, LARGEST_PRICE_FEN)
         if self.min_group > LARGEST_GROUP:
             raise _out_of_range("min_group", Text("最小分组", "the smallest group"), 1, LARGEST_GROUP)
+        if self.min_group > LARGEST_GROUP:  # how small it may be, the room's rules say (`lines.least_group`)
+            raise _out_of_range("min_group", Text("最小分组", "the least group"), 1, LARGEST_GROUP)
         if set(self.split) != set(SPLIT_ROLES) or min(self.split.values()) < 0 or sum(self.split.values()) != 100:
             raise Invalid(
                 "offer.split",

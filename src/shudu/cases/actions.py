@@ -6,7 +6,7 @@ from django.db import IntegrityError, transaction
 
 from shudu.policy import clock
 from shudu.policy.actions import part_of_action
-from shudu.policy.types import Actor, Conflict, Decision, Refused, Text
+from shudu.policy.types import Actor, Conflict, Decision, Refused, Role, Text
 
 from . import queries
 from .models import Case, CaseStep
@@ -79,16 +79,20 @@ def advance(
 
 def _impossible(table: Procedure, case: Case, transition: str) -> Conflict:
     asked, now = table.say(transition), table.say(case.state)
-    ways = [table.say(step.name) for step in table.possible(case.state)]
+    # What the worker does by itself is nothing to try.
+    possible = [step.name for step in table.possible(case.state) if step.by != (Role.SYSTEM,)]
+    ways = [table.say(name) for name in possible]
     if ways:
         remedy = Text(
             f"现在可以：{'、'.join(way.zh for way in ways)}。", f"Possible now: {', '.join(way.en for way in ways)}."
         )
+    elif table.possible(case.state):
+        remedy = Text("请等待当前步骤完成后再试。", "Wait until the present step is done, then try again.")
     else:
         remedy = Text("此办件已办结，不再变动。", "The case is closed; nothing more can happen to it.")
     return Conflict(
         "cases.transition",
         Text(f"当前状态为“{now.zh}”，不能“{asked.zh}”。", f"It is “{now.en}” now, so “{asked.en}” is not possible."),
         remedy,
-        {"state": case.state, "possible": [step.name for step in table.possible(case.state)]},
+        {"state": case.state, "possible": possible},
     )

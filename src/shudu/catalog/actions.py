@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -261,15 +263,14 @@ def _digests(files: tuple[StoredFile, ...]) -> dict[str, str]:
 
 def _read_small(source: Path) -> bytes:
     try:
-        with source.open("rb") as file:
+        # Without O_NONBLOCK a named pipe would hold us until somebody writes to it.
+        with open(os.open(source, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise _unreadable(source, Text("模型文件不是普通文件。", "The model file is not a regular file."))
             data = file.read(MODEL_BYTES + 1)
     except OSError as error:
-        raise Invalid(
-            "model.unreadable",
-            Text(f"读不到模型文件：{error.strerror}。", f"The model file cannot be read: {error.strerror}."),
-            Text("请核对路径与权限。", "Check the path and its permissions."),
-            {"file": source.name},
-        ) from error
+        said = Text("读不到模型文件。", f"The model file cannot be read: {error.strerror}.")
+        raise _unreadable(source, said) from error
     if len(data) > MODEL_BYTES:
         raise Invalid(
             "model.too_large",
@@ -278,3 +279,8 @@ def _read_small(source: Path) -> bytes:
             {"file": source.name},
         )
     return data
+
+
+def _unreadable(source: Path, message: Text) -> Invalid:
+    remedy = Text("请核对路径与权限。", "Check the path and its permissions.")
+    return Invalid("model.unreadable", message, remedy, {"file": source.name})

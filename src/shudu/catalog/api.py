@@ -150,7 +150,11 @@ def list_assets(request: Call, response: HttpResponse, query: Query[Paging]) -> 
     return Page(items=[Asset(**Asset.fields_of(row, latest.get(row.id))) for row in rows])
 
 
-@assets.post("", response={201: AssetInFull}, **named("发布数据表", "Publish a table"))
+_TABLE = {"title": "客户", "title_en": "Customers", "key": "customer_no", "level": "L2", "origin": "unstated"}
+_MODEL = {"title": "评分卡", "inputs": ["tenure", "contract"]}
+
+
+@assets.post("", response={201: AssetInFull}, **named("发布数据表", "Publish a table", example=_TABLE))
 def publish_table(request: Call, response: HttpResponse, fields: TableFields, file: File[UploadedFile]) -> AssetInFull:
     """A UTF-8 CSV with a header row, as one multipart form: part `fields` is JSON, part `file` the table."""
     upload = cast(Upload, file)
@@ -165,7 +169,10 @@ def get_asset(request: Call, asset: str) -> AssetInFull:
     return AssetInFull.of(queries.asset(request.auth, asset))
 
 
-@assets.post("/{asset}/review", response=AssetInFull, **named("记录级别审核", "Record the review of a level"))
+_REVIEW = named("记录级别审核", "Record the review of a level", example={"opinion": "同意使用。"})
+
+
+@assets.post("/{asset}/review", response=AssetInFull, **_REVIEW)
 def review_asset(request: Call, asset: str, body: Review) -> AssetInFull:
     """The authority or the operating company does this."""
     row = queries.asset(request.auth, asset)
@@ -173,7 +180,7 @@ def review_asset(request: Call, asset: str, body: Review) -> AssetInFull:
     return AssetInFull.of(actions.review_level(request.auth, row.id, body.opinion, idempotency_key=key))
 
 
-@models.post("", response={201: AssetInFull}, **named("发布模型", "Publish a model"))
+@models.post("", response={201: AssetInFull}, **named("发布模型", "Publish a model", example=_MODEL))
 def publish_model(request: Call, response: HttpResponse, fields: ModelFields, file: File[UploadedFile]) -> AssetInFull:
     """A scorecard as one multipart form: part `fields` is JSON, part `file` the model. It is stored encrypted."""
     upload = cast(Upload, file)

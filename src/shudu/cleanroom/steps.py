@@ -124,8 +124,13 @@ def _permitted(work: Work) -> tuple[Offered, Release]:
 
 
 def _model(work: Work) -> tuple[Scorecard, bytes]:
-    """The model, read anew from its stored bytes, which the lake checks against their digest."""
-    version = catalog.version_row(work.input("model").version)
+    """The model, read anew from its stored bytes, which the lake checks against their digest.
+
+    Raises Conflict `asset.no_version` when its owner has withdrawn or erased it, as for data.
+    """
+    item = work.input("model")
+    version = catalog.version_row(item.version)
+    catalog.shape(version.binding.asset_id, item.version)
     file: StoredFile = catalog.files(version)[0]
     raw = lake.store().read_file(file, catalog.place(version))
     return parse(raw), raw

@@ -154,6 +154,13 @@ def _read(source: Path) -> bytes:
 
 def _write(target: Path, data: bytes) -> None:
     """Whole or not at all."""
+    if not target.name:  # such as `.` or `/`
+        raise Invalid(
+            "file.unwritable",
+            Text("这里须给出文件名，而不是文件夹。", "A file is needed here, not a folder."),
+            Text("请在路径末尾加上文件名。", "Add a file name to the path."),
+            {"file": str(target)},
+        )
     fresh = target.with_name(f".{target.name}.{os.getpid()}.new")
     try:
         fresh.write_bytes(data)
@@ -162,7 +169,7 @@ def _write(target: Path, data: bytes) -> None:
         fresh.unlink(missing_ok=True)
         raise Invalid(
             "file.unwritable",
-            Text(f"无法写入文件：{error.strerror}。", f"The file cannot be written: {error.strerror}."),
+            Text("无法写入文件。", f"The file cannot be written: {error.strerror}."),
             Text("请换一个可写的位置。", "Choose a place you may write to."),
             {"file": str(target)},
         ) from error

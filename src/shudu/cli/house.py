@@ -7,6 +7,8 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -42,8 +44,7 @@ def open_home(
     import django
 
     django.setup()
-    with (options.home / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with _locked(options):
         _migrate(options.home / ".schema")
         _found(base_iri, operator, code)
     return options
@@ -53,13 +54,30 @@ def _make_folders(options: Options) -> None:
     try:
         for folder in (options.home, options.keys):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Ours alone, even in a folder somebody made beforehand: SQLite gives its journals the mode of its file.
+        os.close(os.open(options.home / "shudu.sqlite3", os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as error:
-        raise Invalid(
-            "home.unusable",
-            Text(f"无法使用主目录：{error.strerror}。", f"The home folder cannot be used: {error.strerror}."),
-            Text("请用 --home 指定一个可写的目录。", "Name a folder you may write to with --home."),
-            {"home": str(options.home)},
-        ) from error
+        raise _unusable(options, error) from error
+
+
+@contextmanager
+def _locked(options: Options) -> Iterator[None]:
+    try:
+        lock = (options.home / ".lock").open("w")
+    except OSError as error:
+        raise _unusable(options, error) from error
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _unusable(options: Options, error: OSError) -> Invalid:
+    return Invalid(
+        "home.unusable",
+        Text("无法使用主目录。", f"The home folder cannot be used: {error.strerror}."),
+        Text("请用 --home 指定一个可写的目录。", "Name a folder you may write to with --home."),
+        {"home": str(options.home)},
+    )
 
 
 def _migrate(marker: Path) -> None:
@@ -158,7 +176,7 @@ def serve(
 
 @app.command()
 def demo(home: Home = None, as_: As = None, json: Json = False) -> None:
-    """Load the demonstration: the main job once, on real rows. Doing it again changes nothing."""
+    """Load the demonstration: a city of invented parties and the main job on it. Doing it again changes nothing."""
     with session(home, as_, json) as current:
         from django.conf import settings
 

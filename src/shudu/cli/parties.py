@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Annotated
 
 import typer
@@ -22,7 +22,7 @@ def fen(yuan: str, name: str) -> int:
         amount = Decimal(yuan) * 100
         if amount.is_finite() and amount == amount.to_integral_value() and 0 <= amount <= 10**15:
             return int(amount)
-    except (InvalidOperation, ValueError):
+    except (ArithmeticError, ValueError):  # no number, or one that overflows
         pass
     raise Invalid(
         "money.amount",

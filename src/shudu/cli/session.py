@@ -7,16 +7,13 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
-from shudu.policy.types import Actor, Conflict, Invalid, ShuduError, Text, Via
-
-if TYPE_CHECKING:
-    pass
+from shudu.policy.types import Actor, Conflict, Invalid, ShuduError, Text, Unavailable, Via
 
 Home = Annotated[Path | None, typer.Option("--home", help="The home folder (default: SHUDU_HOME, else ~/.shudu).")]
 As = Annotated[str | None, typer.Option("--as", metavar="PARTY", help="Act for this organisation: id, code or name.")]
@@ -24,9 +21,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object; `id` 
 Key = Annotated[str | None, typer.Option("--idempotency-key", help="The same key twice does the thing once.")]
 
 
-def language() -> str:
-    """zh or en: `SHUDU_LANGUAGE`, else what `LC_ALL` or `LANG` say, else en."""
-    told = os.environ.get("SHUDU_LANGUAGE") or os.environ.get("LC_ALL") or os.environ.get("LANG") or "en"
+def language(option: str = "") -> str:
+    """zh or en: `SHUDU_LANGUAGE`, else the home's `option`, else what `LC_ALL` or `LANG` say, else en."""
+    told = os.environ.get("SHUDU_LANGUAGE") or option or os.environ.get("LC_ALL") or os.environ.get("LANG") or "en"
     return "zh" if told.lower().startswith("zh") else "en"
 
 
@@ -78,23 +75,65 @@ class Session:
 def session(home: Path | None, as_party: str | None, as_json: bool, *, opened: bool = True) -> Iterator[Session]:
     """Run a command: open the home (made at its first use), and afterwards spread the news it made.
 
-    Errors of ours become sentences and exit code 1; anything else is a fault of ours and says so without a traceback.
+    Known errors become sentences and exit code 1; anything else is a fault of ours and says so without a traceback.
     """
     current = Session(as_party, as_json)
     try:
         if opened:
             from .house import open_home
 
-            open_home(home)
+            current.language = language(open_home(home).language)
         yield current
-        if opened:
-            from shudu.runs.worker import spread_news
-
-            while spread_news():
-                pass
-    except ShuduError as error:
-        explain(error, current)
+    except Exception as error:
+        known = _known(error)
+        if known is None:
+            raise
+        explain(known, current)
         raise typer.Exit(1) from None
+    if opened:
+        _spread_news(current)
+
+
+def _spread_news(current: Session) -> None:
+    """What the command did is done and said; news that cannot be spread now waits, so this warns and never fails."""
+    from shudu.runs.worker import spread_news
+
+    try:
+        while spread_news():
+            pass
+    except Exception as error:
+        known = _known(error)
+        if known is None:
+            raise
+        _print(known, current, "[bold yellow]![/bold yellow]")
+
+
+def _known(error: Exception) -> ShuduError | None:
+    """The error in words; None for a fault of ours."""
+    if isinstance(error, ShuduError):
+        return error
+    if os.environ.get("SHUDU_DEBUG"):
+        return None
+    if isinstance(error, UnicodeEncodeError):  # bytes on the command line that are no UTF-8
+        return Invalid(
+            "input.encoding",
+            Text("命令中有不是 UTF-8 的文字。", "The command holds text that is not UTF-8."),
+            Text("请改正后再试。", "Correct it and try again."),
+        )
+    from django.db import DatabaseError, OperationalError
+
+    # Its other subclasses say that a statement of ours was wrong.
+    if type(error) in (DatabaseError, OperationalError):
+        return Unavailable(
+            "home.rows",
+            Text(
+                "主目录中的数据库现在不能读写：磁盘已满、只读、损坏，或正被长时间占用。未完成的写入已回滚。",
+                "The home's database cannot be read or written now: the disk is full, read-only or damaged, or somebody"
+                " holds the database. Unfinished writes were rolled back.",
+            ),
+            Text("请检查磁盘空间与权限后再试。", "Check the disk's space and permissions and try again."),
+        )
+    return None
 
 
 def explain(error: ShuduError, current: Session) -> None:
@@ -105,8 +144,12 @@ def explain(error: ShuduError, current: Session) -> None:
             told["remedy"] = vars_of(error.remedy)
         print(json.dumps({"error": told}, ensure_ascii=False, default=str))
         return
+    _print(error, current, "[bold red]✗[/bold red]")
+
+
+def _print(error: ShuduError, current: Session, mark: str) -> None:
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    console.print(f"[bold red]✗[/bold red] {escape(current.say(error.message))}")
+    console.print(f"{mark} {escape(current.say(error.message))}")
     place = "  ".join(f"{name}: {value}" for name, value in error.where.items())
     if place:
         console.print(f"  {escape(place)}")

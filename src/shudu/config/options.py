@@ -5,6 +5,7 @@ Each is documented in docs/operations.md; a test fails when one is not.
 
 from __future__ import annotations
 
+import math
 import os
 import tomllib
 from dataclasses import dataclass, fields
@@ -41,7 +42,17 @@ def load(home: str | Path | None = None) -> Options:
         raise SystemExit(f"密钥不能放在数据目录里 / keys must not lie in the home: {keys}")
     told.pop("home", None)
     kinds = {field.name: field.type for field in fields(Options)}
-    return Options(home=place, keys=keys, **{name: _convert(name, value, kinds[name]) for name, value in told.items()})
+    options = Options(home=place, keys=keys, **{n: _convert(n, value, kinds[n]) for n, value in told.items()})
+    _check(options)
+    return options
+
+
+def _check(options: Options) -> None:
+    # A lease that has ended before its step began would let a run be taken over for ever and never end.
+    if not (math.isfinite(options.lease_seconds) and 1 <= options.lease_seconds <= 86_400):
+        raise SystemExit("选项 lease_seconds 须为 1 至 86400 秒 / option lease_seconds: from 1 to 86400 seconds")
+    if options.max_upload_mb < 1:
+        raise SystemExit("选项 max_upload_mb 至少为 1 / option max_upload_mb: at least 1")
 
 
 def _written(file: Path) -> dict[str, str]:

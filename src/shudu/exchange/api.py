@@ -79,7 +79,10 @@ def list_orders(request: Call, response: HttpResponse, query: Query[Paging]) -> 
     return Page(items=[Order.of(row, states[row.id]) for row in rows])
 
 
-@orders.post("", response={201: Order}, **named("下单", "Order an offer"))
+_ORDER = {"offer": "OFFER", "purpose": "research"}
+
+
+@orders.post("", response={201: Order}, **named("下单", "Order an offer", example=_ORDER))
 def place_order(request: Call, response: HttpResponse, body: PlaceOrder) -> Order:
     """One agreement per line, all or none; one run and its price are reserved."""
     row = actions.place(request.auth, body, idempotency_key=request.idempotency_key)

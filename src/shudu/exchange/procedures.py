@@ -1,7 +1,7 @@
 """The procedure of an order, as data."""
 
 from shudu.cases.types import Procedure, Transition
-from shudu.policy.types import Text
+from shudu.policy.types import Role, Text
 
 ORDER = Procedure(
     name="order",
@@ -10,8 +10,8 @@ ORDER = Procedure(
     transitions=(
         Transition("cancel", ("placed", "settled", "failed"), "cancelled"),
         Transition("start", ("placed", "settled", "failed"), "running"),
-        Transition("settle", ("running",), "settled"),
-        Transition("fail", ("running",), "failed"),
+        Transition("settle", "running", "settled", by=(Role.SYSTEM,)),
+        Transition("fail", "running", "failed", by=(Role.SYSTEM,)),
     ),
     final=("cancelled",),
     words={

@@ -100,7 +100,10 @@ def list_parties(request: Call, response: HttpResponse, query: Query[PartyQuery]
     return Page(items=[Party.of(row) for row in page(request, response, query, rows)])
 
 
-@parties.post("", response={201: Party}, **named("登记主体", "Register a party"))
+_PARTY = {"name": "蓉城数据有限公司", "code": "91510100MA0000103G"}
+
+
+@parties.post("", response={201: Party}, **named("登记主体", "Register a party", example=_PARTY))
 def create_party(request: Call, response: HttpResponse, body: CreateParty) -> Party:
     """The operating company does this."""
     row = actions.create_party(request.auth, body, idempotency_key=request.idempotency_key)
@@ -119,7 +122,7 @@ def list_tokens(request: Call, response: HttpResponse, query: Query[Paging]) -> 
     return Page(items=[Token.of(row) for row in page(request, response, query, rows)])
 
 
-@tokens.post("", response={201: Token}, **named("签发令牌", "Issue a token"))
+@tokens.post("", response={201: Token}, **named("签发令牌", "Issue a token", example={"scopes": ["read"], "days": 90}))
 def issue_token(request: Call, body: NewToken) -> Token:
     order = IssueToken(party=body.party or request.auth.party, scopes=body.scopes, days=body.days, person=body.person)
     return Token.of(actions.issue_token(request.auth, order, idempotency_key=request.idempotency_key))

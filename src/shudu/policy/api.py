@@ -86,6 +86,11 @@ def link(call: HttpRequest, response: HttpResponse, limit: int, found: Sequence[
     return shown
 
 
-def named(zh: str, en: str, **extra: Any) -> dict[str, Any]:
-    """An operation's name in both languages, and what else its OpenAPI entry says: `@router.get(…, **named(…))`."""
-    return {"summary": en, "openapi_extra": {"x-summary-zh": zh, **extra}}
+def named(zh: str, en: str, *, example: dict[str, Any] | None = None, **extra: Any) -> dict[str, Any]:
+    """An operation's name in both languages: `@router.get(…, **named(…))`.
+
+    `example` is a request to begin with, capitals standing for what the caller fills in; `extra` goes into the
+    operation's OpenAPI entry as it is.
+    """
+    shown = {"x-example": example} if example else {}
+    return {"summary": en, "openapi_extra": {"x-summary-zh": zh, **shown, **extra}}

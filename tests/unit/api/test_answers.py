@@ -162,6 +162,21 @@ def test_the_document_is_served_and_every_operation_is_named_in_both_languages(c
     assert len(ids) == len(set(ids)) > 30
 
 
+def test_every_example_is_one_the_api_can_read(kept: Market, db: None) -> None:
+    shown = [
+        (path.removeprefix("/api/v1"), one)
+        for path, _, one in document.operations(document.document())
+        if "x-example" in one
+    ]
+    assert len(shown) >= 8
+    for path, operation in shown:
+        body: Any = operation["x-example"]
+        if "multipart/form-data" in operation["requestBody"]["content"]:
+            body = Parts(body, b"")
+        told = json.loads(kept.operator.call("POST", path.replace("{", "").replace("}", ""), body).content)
+        assert told.get("code") not in ("input", "offer.code", "offer.split"), (path, told)
+
+
 def test_no_two_schemas_share_a_name() -> None:
     """Ninja lets the second overwrite the first without a word."""
     from shudu.site.api.root import api

@@ -7,6 +7,8 @@ import re
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from shudu.policy import ids
 from shudu.policy.models import Outbox
@@ -134,3 +136,17 @@ def test_each_party_sees_its_own(kept: Market, db: None) -> None:
     for name, who in seen.items():
         answer = who.call("GET", placed(reading[name], kept.ids))
         assert answer.status_code == 200, (name, answer.content)
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_a_list_asks_the_database_no_more_for_more_rows(kept: Market, db: None, path: str) -> None:
+    who = kept.provider if path.endswith(("assets", "offers", "tokens")) else kept.buyer
+    kept.buyer.call("GET", f"/results/{kept.ids['result']}/product.csv")
+    counts = []
+    for limit in (1, 50):
+        with CaptureQueriesContext(connection) as asked:
+            answer = who.call("GET", f"{path.removeprefix('/api/v1')}?limit={limit}")
+        counts.append(len(asked))
+    if path != "/api/v1/me" and not path.endswith("orders"):
+        assert len(json.loads(answer.content)["items"]) > 1
+    assert counts[0] == counts[1] <= 12

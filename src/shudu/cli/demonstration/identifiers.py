@@ -20,6 +20,7 @@ Dates = NDArray[np.datetime64]
 _LATE_CODES = (("510116", 2015), ("510185", 2015), ("510117", 2016), ("510118", 2020))
 _CITIZEN_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _UNIFIED = "0123456789ABCDEFGHJKLMNPQRTUWXY"
+_UNIFIED_WEIGHTS = tuple(pow(3, place, 31) for place in range(17))
 _ORGANISATION_WEIGHTS = (3, 7, 9, 10, 5, 8, 4, 2)
 # GA 36: neither I nor O on a plate.
 _PLATE_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"
@@ -47,7 +48,8 @@ def unified_code(region: str, serial: str, kind: str) -> str:
     """GB 32100: `kind` is registrar and class (2), then region (6), organisation serial (8) and the two checks."""
     total = sum(int(sign, 36) * weight for sign, weight in zip(serial, _ORGANISATION_WEIGHTS, strict=True))
     first = f"{kind}{region}{serial}{'0123456789X'[-total % 11]}"
-    return first + _UNIFIED[-sum(_UNIFIED.index(sign) * pow(3, place, 31) for place, sign in enumerate(first)) % 31]
+    total = sum(_UNIFIED.index(sign) * weight for sign, weight in zip(first, _UNIFIED_WEIGHTS, strict=True))
+    return first + _UNIFIED[-total % 31]
 
 
 def mobiles(chance: Chance, count: int) -> list[str]:

@@ -68,10 +68,13 @@ def _command(address: str, method: str, operation: dict[str, Any], made: dict[st
         words.append(["-H", "Idempotency-Key: $(uuidgen)"])
     content = operation.get("requestBody", {}).get("content", {})
     if "application/json" in content:
-        body = json.dumps(_example(content["application/json"]["schema"], made), ensure_ascii=False)
+        sent = operation.get("x-example") or _example(content["application/json"]["schema"], made)
+        body = json.dumps(sent, ensure_ascii=False)
         words += [["-H", "Content-Type: application/json"], ["-d", body]]
     for name, schema in content.get("multipart/form-data", {}).get("schema", {}).get("properties", {}).items():
         sent = _example(schema, made)
+        if name == "fields" and "x-example" in operation:
+            sent = operation["x-example"]
         part = f"{name}=@FILE" if sent == "FILE" else f"{name}={json.dumps(sent, ensure_ascii=False)}"
         words.append(["-F", part])
     if operation["operationId"] in ("download_result", "get_receipt"):
