@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -208,3 +209,48 @@ def test_a_home_that_cannot_be(tmp_path: Path) -> None:
     console = Console(tmp_path)
     (tmp_path / "home").write_text("a file, not a folder")
     assert console.refused("orgs", "list") == "home.unusable"
+
+
+def test_numbers_beyond_measure(market: Console) -> None:
+    assert market.refused(*offer_words(market, min_group="9" * 30)) == "offer.min_group"
+    assert market.refused(*offer_words(market, runs="9" * 30)) == "offer.runs"
+    assert market.refused(*offer_words(market, price="1e1000000")) == "money.amount"
+
+
+def test_what_is_no_file_or_no_text(market: Console, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for file in (tmp_path / "pipe", tmp_path):
+        assert market.refused("models", "publish", file, "--owner", MODELLER, "--inputs", "a") == "model.unreadable"
+    assert market.refused("ledger", "key", "-o", ".") == "file.unwritable"
+    assert market.refused("orders", "show", "ord_\udcff") in ("input.encoding", "not_found")
+
+
+def test_a_lost_ledger_key_costs_no_answer(market: Console, tmp_path: Path) -> None:
+    """What was done is said, once; that the ledger has to wait is a warning on the side."""
+    keys, away = market.home.with_name("home.keys"), tmp_path / "away"
+    away.mkdir()
+    for key in keys.glob("ledger-*.key"):
+        key.rename(away / key.name)
+    try:
+        said = market.say("accounts", "deposit", BUYER, "--yuan", "1", "--json")
+    finally:
+        for key in away.iterdir():
+            key.rename(keys / key.name)
+    assert said.code == 0
+    assert said.json["id"]
+    assert "ledger.key" in said.err
+    assert market.do("ledger", "check")["ok"]
+
+
+def test_a_damaged_database_is_said_in_words(tmp_path: Path) -> None:
+    console = Console(tmp_path, fresh=True)
+    console.do("init")
+    (console.home / "shudu.sqlite3").write_bytes(b"no database" * 1000)
+    assert console.refused("orgs", "list") == "home.rows"
+
+
+def test_nobody_else_reads_the_rows(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir(mode=0o755)
+    console = Console(tmp_path)
+    console.do("init")
+    assert (console.home / "shudu.sqlite3").stat().st_mode & 0o077 == 0

@@ -53,7 +53,7 @@ def walk(world: World, examples: int) -> None:
 
 @pytest.mark.timeout(900)
 def test_the_kernel_does_what_the_model_says(world: World) -> None:
-    walk(world, 10)
+    walk(world, 12)
 
 
 @pytest.mark.soak

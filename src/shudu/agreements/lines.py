@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shudu.catalog.types import Offered
+from shudu.lake.types import Sensitivity
 from shudu.policy.types import Invalid, Text
 
 from .codes import OnRevocation, ReleaseClass, UseAction
@@ -151,6 +152,26 @@ def _check_columns(draft: DraftOffer, data: Offered, model: Offered, key: str) -
             [key],
             Text("模型不得以主体标识列为输入", "A model may not take the entity key as an input"),
             Text("请选用不含该列的模型。", "Choose a model without it."),
+        )
+    named = {*model.inputs, *draft.group_by}
+    identifying = [
+        column.name
+        for column in data.columns
+        if column.name in named and column.sensitivity == Sensitivity.DIRECT_IDENTIFIER
+    ]
+    if identifying:
+        raise _columns(
+            "offer.identifier",
+            identifying,
+            Text(
+                "直接标识个人的列不得作为模型输入或分组列",
+                "Neither input nor group may be a column that identifies a person by itself",
+            ),
+            Text(
+                "请选用不含这些列的模型和分组列；否则可凭号码查出某人在哪一组。",
+                "Choose a model and groups without them: a number known beforehand would tell which group its owner is"
+                " in.",
+            ),
         )
 
 

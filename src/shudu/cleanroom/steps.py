@@ -7,6 +7,7 @@ close    the agreements are asked once more; the runs room enters result and rec
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -32,8 +33,9 @@ from .scorecard import Scorecard, check_columns, parse
 
 def bind(work: Work) -> Mapping[str, Any]:
     """Check that everything agreed still stands and fits, before anything is read."""
-    data, _ = _permitted(work)
-    model, _ = _model(work)
+    data, agreed = _permitted(work)
+    model, model_bytes = _model(work)
+    _exactly_agreed(work, data, agreed, model, model_bytes)
     check_columns(model, data.columns)
     sandbox().capabilities()
     return {"asset": ids.new("asset"), "version": ids.new("version")}
@@ -43,6 +45,7 @@ def compute(work: Work) -> Mapping[str, Any]:
     """Score every row in the sandbox and release groups outside it; the product's files go to the lake."""
     data, agreed = _permitted(work)
     model, model_bytes = _model(work)
+    _exactly_agreed(work, data, agreed, model, model_bytes)
     store, version = lake.store(), catalog.version_row(data.version)
     files, place = catalog.files(version), catalog.place(version)
     with job_folder() as folder:
@@ -121,6 +124,16 @@ def _permitted(work: Work) -> tuple[Offered, Release]:
             )
         )
     return catalog.shape(agreement.asset, item.version), agreed
+
+
+def _exactly_agreed(work: Work, data: Offered, agreed: Release, model: Scorecard, model_bytes: bytes) -> None:
+    """Judge what this run really reads and runs, not what the agreements say it would."""
+    digest = hashlib.sha256(model_bytes).hexdigest()
+    columns = {"data": frozenset({_entity_key(data), *agreed.group_by, *model.columns}), "model": frozenset[str]()}
+    for item in work.inputs:
+        use = ProposedUse.computing(agreements.agreement_row(item.agreement), work.purpose)
+        use = replace(use, columns=columns[item.role], model=digest)
+        refuse_unless(agreements.permits(item.agreement, use, version=item.version))
 
 
 def _model(work: Work) -> tuple[Scorecard, bytes]:

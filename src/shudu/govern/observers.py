@@ -7,7 +7,6 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from shudu.lake.queries import count_blank, count_distinct, count_rows
 from shudu.lake.types import Column, Observation
 
 from . import hints
@@ -15,27 +14,28 @@ from .detectors import SAMPLE, detect
 from .levels import suggest
 
 
+LONGEST = 200  # nothing that is looked for is longer, and essays are not worth the memory
+
+
 class KeyObserver:
-    """Counts rows, distinct keys and rows without a key: `{"column", "rows", "distinct", "empty"}`."""
+    """Keeps the counts of the key: `{"column", "rows", "distinct", "empty"}`; without a key only the rows."""
 
     def __init__(self, columns: tuple[Column, ...], key: str | None) -> None:
-        self._key = next((column for column in columns if column.name == key), None)
+        self._key = key
 
     @property
     def aggregates(self) -> Mapping[str, str]:
-        if self._key is None:
-            return {"rows": count_rows()}
-        return {"rows": count_rows(), "distinct": count_distinct(self._key.name), "empty": count_blank(self._key)}
+        return {}
 
     @property
     def reads(self) -> frozenset[str]:
         return frozenset()
 
     def observe(self, batch: Any) -> None:
-        """Nothing: the counts say all."""
+        """Nothing: the lake has counted already, for it takes no table whose key is none."""
 
     def result(self, aggregates: Mapping[str, Any]) -> Observation:
-        return Observation({"column": self._key.name if self._key else None, **aggregates})
+        return Observation({"column": self._key, **aggregates})
 
 
 class LevelObserver:
@@ -61,7 +61,7 @@ class LevelObserver:
             seen = self._seen[name]
             for value in pc.unique(batch.column(name)).to_pylist():
                 if value is not None and len(seen) < SAMPLE:
-                    seen.add(str(value))
+                    seen.add(str(value)[:LONGEST])
 
     def result(self, aggregates: Mapping[str, Any]) -> Observation:
         found = {column.name: detect(column.name, self._seen.get(column.name, ())) for column in self._columns}

@@ -16,7 +16,7 @@ from shudu.policy.types import Conflict, ShuduError, Text, Unavailable
 
 from .coltypes import literal
 
-MEMORY = "1GB"
+MEMORY = "512MB"
 THREADS = 2
 KEY_NAME = "shudu"
 _NO_SPACE = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)

@@ -8,9 +8,6 @@ from .actions import StoredDataKeys
 from .keys import Keyring
 from .store import DuckDBStore, TableStore
 from .types import ObserverFactory
-from .watch import count_blank, count_distinct, count_rows
-
-__all__ = ["count_blank", "count_distinct", "count_rows", "keyring", "register_observer", "store"]
 
 _observers: dict[str, ObserverFactory] = {}
 

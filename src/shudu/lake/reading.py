@@ -23,6 +23,7 @@ from .folders import sync
 from .types import StoredFile
 
 BATCH_ROWS = 65_536
+BATCH_BYTES = 16 << 20
 CHUNK = 1 << 20
 _ENCRYPTED_PARQUET = b"PARE"
 
@@ -89,12 +90,19 @@ def is_encrypted_parquet(path: Path) -> bool:
         return file.read(len(_ENCRYPTED_PARQUET)) == _ENCRYPTED_PARQUET
 
 
-def batches(connection: duckdb.DuckDBPyConnection, table: str, columns: Sequence[str]) -> pa.RecordBatchReader:
-    """Stream these columns in this order. Raises Invalid `lake.column` for one that is not there."""
+def batch_rows(row_bytes: float) -> int:
+    """How many rows of about this size to hold at a time, so that wide rows take no more memory than narrow ones."""
+    return max(1_024, min(BATCH_ROWS, int(BATCH_BYTES / max(row_bytes, 1))))
+
+
+def batches(
+    connection: duckdb.DuckDBPyConnection, table: str, columns: Sequence[str], rows: int
+) -> pa.RecordBatchReader:
+    """Stream these columns in this order, so many rows at a time. Raises Invalid `lake.column` for one that is not there."""
     there = [each[0] for each in connection.execute(f"SELECT * FROM {table} LIMIT 0").description or ()]
     _check_columns(there, columns)
     chosen = ", ".join(quoted(name) for name in columns)
-    return connection.execute(f"SELECT {chosen} FROM {table}").to_arrow_reader(BATCH_ROWS)
+    return connection.execute(f"SELECT {chosen} FROM {table}").to_arrow_reader(rows)
 
 
 def decrypted_tables(contents: Sequence[bytes], columns: Sequence[str]) -> pa.RecordBatchReader:

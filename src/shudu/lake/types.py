@@ -141,7 +141,7 @@ class Observer(Protocol):
         ...
 
     def result(self, aggregates: Mapping[str, Any]) -> Observation:
-        """What was found; `aggregates` holds the values of those asked for."""
+        """What was found; `aggregates` holds what was asked for, and `rows`; with a key also `empty` and `distinct`."""
         ...
 
 

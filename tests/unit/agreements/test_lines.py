@@ -142,6 +142,8 @@ def test_a_sensitive_input_that_is_not_grouped_by_raises_nothing() -> None:
         ({"group_by": ("region", "region")}, {}, {}, "offer.group_by_repeated", "region"),
         ({"group_by": ("customer_no",)}, {}, {}, "offer.group_by_key", "customer_no"),
         ({}, {}, {"inputs": ("tenure", "customer_no")}, "offer.input_key", "customer_no"),
+        ({}, {"entity_key": "tenure"}, {"inputs": ("customer_no",)}, "offer.identifier", "customer_no"),
+        ({"group_by": ("customer_no",)}, {"entity_key": "tenure"}, {"inputs": ("contract",)}, "offer.identifier", "by"),
         ({}, {"entity_key": None}, {}, "offer.no_key", "entity key"),
         ({}, {"kind": "model"}, {}, "offer.kind", "ast_data"),
         ({}, {}, {"kind": "table"}, "offer.kind", "ast_model"),

@@ -19,7 +19,7 @@ from shudu.policy import clock
 from shudu.policy.models import Outbox
 from shudu.site.api import document
 
-from .conftest import Market, new_key
+from .conftest import Market, Parts, new_key
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "openapi-v1.json"
 

@@ -41,7 +41,7 @@ def _connected(db: None) -> Iterator[None]:
 
 @schema.parametrize()
 @settings(
-    max_examples=10,
+    max_examples=8,
     deadline=None,
     derandomize=True,
     database=None,

@@ -102,6 +102,22 @@ def test_what_was_when(db: None, clock: Any) -> None:
     ]
 
 
+def test_what_only_the_worker_does_is_not_offered(db: None) -> None:
+    steps = (Transition("start", "idle", "busy"), Transition("finish", "busy", "idle", by=(Role.SYSTEM,)))
+    name = f"{NAME}_worked"
+    try:
+        register(Procedure(name, 1, "idle", steps))
+        within(lambda: cases.open_case(name, "run_1", OWNER.party))
+        within(lambda: cases.advance("run_1", "start", OWNER))
+        with pytest.raises(Conflict) as caught:
+            within(lambda: cases.advance("run_1", "start", OWNER))
+    finally:
+        del _known[name]
+    assert caught.value.where["possible"] == []
+    assert caught.value.remedy
+    assert caught.value.remedy.en == "Wait until the present step is done, then try again."
+
+
 def test_an_impossible_step_says_where_it_stands_and_what_is_possible(case: Case) -> None:
     within(lambda: cases.advance("ast_1", "submit", OWNER))
     with pytest.raises(Conflict) as caught:

@@ -57,6 +57,10 @@ def test_keys_inside_the_home_are_refused(tmp_path: Path, monkeypatch: pytest.Mo
         ("port = ", "shudu.toml"),
         ('port = "eight"', "port"),
         ("lease_seconds = true", "lease_seconds"),
+        ("lease_seconds = 0", "lease_seconds"),
+        ("lease_seconds = nan", "lease_seconds"),
+        ("lease_seconds = inf", "lease_seconds"),
+        ("max_upload_mb = 0", "max_upload_mb"),
     ],
 )
 def test_a_wrong_file_is_refused_in_words(tmp_path: Path, text: str, said: str) -> None:

@@ -55,7 +55,7 @@ def test_observers_see_every_row_in_order(store: DuckDBStore, source: Path, encr
     expected = [{"no": number, "name": f"n{number % 10}"} for number in range(ROWS)]
     assert first.rows == second.rows == expected
     assert ([each.name for each in first.columns], first.key) == (["no", "name", "half"], "no")
-    found = {"seen": ROWS, "largest": ROWS - 1, "rows": ROWS}
+    found = {"seen": ROWS, "largest": ROWS - 1, "rows": ROWS, "distinct": ROWS, "empty": 0}
     assert stored.observations == {"first": found, "second": found}
     assert [each.sensitivity for each in stored.columns] == [None, "personal", None]
 

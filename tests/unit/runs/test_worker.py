@@ -226,3 +226,22 @@ def test_the_sweep_spares_what_a_waiting_run_will_enter(ordered: Ordered) -> Non
 
 def _never(work: Work) -> dict[str, str]:
     raise ZeroDivisionError
+
+
+@pytest.mark.parametrize(
+    ("operand", "narrowed"),
+    [("models", ["0" * 64]), ("columns", ["customer_no", "region"])],
+)
+def test_a_run_is_judged_by_what_it_really_binds(ordered: Ordered, operand: str, narrowed: list[str]) -> None:
+    """Terms that name another model, or fewer columns than the model reads, stop the run however it came about."""
+    agreement = agreement_queries.agreement_row(exchange.agreements_of(ordered.order)[0])
+    assert agreement.assigner == ordered.market.provider.party
+    agreement.terms["use"][operand] = narrowed
+    agreement.save(update_fields=["terms"])
+    run = ordered.start()
+    while ordered.worker.tick():
+        pass
+    run.refresh_from_db()
+    assert (run.state, run.error["code"]) == ("failed", f"terms.{operand}")
+    balance = accounts.balance(ordered.market.buyer.party, "CNY.fen")
+    assert (balance.available, balance.reserved) == (500_000, 0)

@@ -57,6 +57,7 @@ def document() -> dict[str, Any]:
     }
     for _, method, operation in operations(made):
         _complete(method, operation)
+    _settle(components["schemas"])
     return made
 
 
@@ -70,6 +71,18 @@ def operations(made: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]
 def changes(method: str, operation: dict[str, Any]) -> bool:
     """Whether an operation changes something, and so needs a writing token and a key."""
     return method != "get" and operation["operationId"] != "verify_receipt"
+
+
+def _settle(part: Any) -> None:
+    """Put the defaults that are sets in order: a set has another in every process."""
+    if isinstance(part, dict):
+        if part.get("uniqueItems") and "default" in part:
+            part["default"] = sorted(part["default"])
+        for each in part.values():
+            _settle(each)
+    elif isinstance(part, list):
+        for each in part:
+            _settle(each)
 
 
 def _complete(method: str, operation: dict[str, Any]) -> None:
