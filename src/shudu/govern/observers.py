@@ -13,7 +13,6 @@ from . import hints
 from .detectors import SAMPLE, detect
 from .levels import suggest
 
-
 LONGEST = 200  # nothing that is looked for is longer, and essays are not worth the memory
 
 

@@ -52,7 +52,7 @@ def unseal(secret: bytes, sealed: bytes, context: tuple[str, ...]) -> bytes:
     """The bytes `seal` was given. Raises Conflict `lake.key` for another key, another context or altered bytes."""
     start = len(_SEALED) + _NONCE
     try:
-        if not sealed.startswith(_SEALED):
+        if not sealed.startswith(_SEALED) or len(sealed) < start:
             raise InvalidTag
         return AESGCM(secret).decrypt(sealed[len(_SEALED) : start], sealed[start:], _associated(context))
     except InvalidTag:

@@ -98,7 +98,7 @@ def batch_rows(row_bytes: float) -> int:
 def batches(
     connection: duckdb.DuckDBPyConnection, table: str, columns: Sequence[str], rows: int
 ) -> pa.RecordBatchReader:
-    """Stream these columns in this order, so many rows at a time. Raises Invalid `lake.column` for one that is not there."""
+    """Stream these columns in this order, so many rows at a time. Raises Invalid `lake.column` for an unknown one."""
     there = [each[0] for each in connection.execute(f"SELECT * FROM {table} LIMIT 0").description or ()]
     _check_columns(there, columns)
     chosen = ", ".join(quoted(name) for name in columns)
