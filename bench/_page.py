@@ -32,11 +32,11 @@ def machine() -> str:
     model = re.search(r"model name\s*:\s*(.*)", info)
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     place = subprocess.run(
-        ["stat", "-f", "-c", "%T", os.environ.get("TMPDIR", "/tmp")], capture_output=True, text=True, check=False
+        ["df", "--output=fstype", os.environ.get("TMPDIR", "/tmp")], capture_output=True, text=True, check=False
     )
     return (
         f"{os.cpu_count()} × {model[1].strip() if model else platform.machine()}, {memory:.0f} GiB, "
-        f"Linux {platform.release().split('-')[0]}, {place.stdout.strip().split('/')[0]}, "
+        f"Linux {platform.release().split('-')[0]}, {place.stdout.split()[-1]}, "
         f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}"
     )
 

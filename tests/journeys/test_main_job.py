@@ -72,6 +72,8 @@ def test_from_file_to_receipt(traded: tuple[Console, str, str]) -> None:
     console.do("ledger", "key", "-o", console.folder / "log.key")
     verified = console.do("receipts", "verify", "receipt.json", "--key", "log.key", "--product", "product.csv")
     assert verified["ok"] is True
+    assert verified["says"]["type"] == "run.closed"
+    assert verified["says"]["run"] == run["id"]
     receipt = json.loads((console.folder / "receipt.json").read_text("utf-8"))
     shown = {name: one["value"] for name, one in receipt["disclosures"].items()}
     assert shown["via"] == "worker"
@@ -135,3 +137,35 @@ def test_outsiders_recompute_the_ledger(traded: tuple[Console, str, str]) -> Non
     size, root = audit_home(console)
     assert size >= 12
     assert console.do("ledger", "checkpoint")["id"] == root
+
+
+def test_a_log_cut_short_is_noticed_by_who_kept_a_receipt(traded: tuple[Console, str, str]) -> None:
+    """As root, thoroughly: the last entries, their heads, disclosures, outbox rows and hashes are gone."""
+    import sqlite3
+
+    console, order, _ = traded
+    kept = console.folder / "kept.checkpoint"
+    run = console.do("runs", "start", order, "--wait")
+    kept.write_text(console.say("ledger", "checkpoint").out, encoding="utf-8")
+    console.do("receipts", "get", run["id"], "-o", "receipt.json")
+    for file in (kept, "receipt.json"):
+        assert console.do("ledger", "check", "--against", file)["ok"] is True
+    console.do("orgs", "create", "丁公司", "--code", "91510104123456788F")
+    assert console.do("ledger", "check", "--against", kept)["ok"] is True  # it has grown, and that is all
+    with sqlite3.connect(console.home / "shudu.sqlite3") as rows:
+        heads = [size for (size,) in rows.execute("SELECT size FROM ledger_treehead ORDER BY size")]
+        size = heads[len(heads) // 2]
+        gone = [one for (one,) in rows.execute('SELECT outbox FROM ledger_entry WHERE "index" >= ?', (size,))]
+        rows.execute(
+            'DELETE FROM ledger_disclosure WHERE entry_id IN (SELECT id FROM ledger_entry WHERE "index" >= ?)', (size,)
+        )
+        rows.execute('DELETE FROM ledger_entry WHERE "index" >= ?', (size,))
+        rows.execute("DELETE FROM ledger_treehead WHERE size > ?", (size,))
+        rows.executemany("DELETE FROM policy_handled WHERE outbox_id = ?", [(one,) for one in gone])
+        rows.executemany("DELETE FROM policy_outbox WHERE id = ?", [(one,) for one in gone])
+        rows.execute("UPDATE ledger_hashtile SET hashes = substr(hashes, 1, ?) WHERE level = 0", (size * 32,))
+    rows.close()
+    for file in (kept, "receipt.json"):
+        said = console.say("ledger", "check", "--against", file, "--json")
+        assert said.code == 1
+        assert any(str(heads[-2]) in one["where"] or "checkpoint" in one["where"] for one in said.json["findings"])

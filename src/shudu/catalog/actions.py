@@ -10,7 +10,6 @@ from typing import Any
 
 import rfc8785
 from django.db import transaction
-from django.db.models import Count
 
 from shudu.identity import queries as identity
 from shudu.lake import queries as lake
@@ -206,7 +205,7 @@ def _enter(where: Place, *, kind: str, code_kind: str = "", **fields: Any) -> As
     code_kind = code_kind or kind
     owner_code = identity.party(where.owner).code or "0" * 18
     prefix = codes.asset_code(owner_code, code_kind, 1)[:17]
-    taken = Asset.objects.filter(owner=where.owner, code__startswith=prefix).aggregate(count=Count("id"))["count"]
+    taken = Asset.objects.filter(code__startswith=prefix).count()
     waiting = levels.needs_review(fields["level"])
     return Asset.objects.create(
         id=where.asset,

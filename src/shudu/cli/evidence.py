@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from shudu.policy.types import Invalid, Text
 
 from .session import As, Home, Json, Session, explain, session, vars_of
+
+if TYPE_CHECKING:
+    from shudu.ledger.integrity import Finding
+    from shudu.ledger.receipt import Verdict
 
 receipts = typer.Typer(no_args_is_help=True, help="Receipts (存证回执).")
 ledger = typer.Typer(no_args_is_help=True, help="The transparency log (存证账本).")
@@ -66,7 +71,13 @@ def verify(
     if json:
         print(
             json_module.dumps(
-                {"id": verdict.leaf.entry_id if verdict.leaf else None, "ok": verdict.ok, "checks": checks},
+                {
+                    "id": verdict.leaf.entry_id if verdict.leaf else None,
+                    "ok": verdict.ok,
+                    "checks": checks,
+                    # What a false receipt says is nobody's word: it is not repeated.
+                    "says": _says(verdict) if verdict.ok else None,
+                },
                 ensure_ascii=False,
             )
         )
@@ -82,7 +93,16 @@ def verify(
             else Text("回执不成立。", "The receipt does not hold.")
         )
         current.console.print(f"[bold]{current.say(said)}[/bold]")
+        for name, value in (_says(verdict) if verdict.ok else {}).items():
+            shown = json_module.dumps(value, ensure_ascii=False)
+            current.console.print(f"  [dim]{escape(name)}[/dim]  {escape(shown)}")
     raise typer.Exit(0 if verdict.ok else 1)
+
+
+def _says(verdict: Verdict) -> dict[str, Any]:
+    """What a receipt vouches for: the kind of entry, its time, and the fields it discloses."""
+    leaf = verdict.leaf
+    return {"type": leaf.event, "time": leaf.time, **verdict.disclosed} if leaf else {}
 
 
 @ledger.command("key")
@@ -119,12 +139,25 @@ def checkpoint(home: Home = None, as_: As = None, json: Json = False) -> None:
 
 
 @ledger.command("check")
-def check(home: Home = None, as_: As = None, json: Json = False) -> None:
-    """Recompute the whole log from its entries and compare; exit code 1 when anything differs."""
+def check(
+    against: Annotated[
+        Path | None,
+        typer.Option("--against", metavar="FILE", help="A checkpoint or receipt kept elsewhere: is it still extended?"),
+    ] = None,
+    home: Home = None,
+    as_: As = None,
+    json: Json = False,
+) -> None:
+    """Recompute the whole log from its entries and compare; exit code 1 when anything differs.
+
+    A log that was cut short or written anew is whole in itself: only `--against` something kept elsewhere notices.
+    """
     with session(home, as_, json) as current:
         from shudu.ledger import queries
 
         findings = queries.check()
+        if against:
+            findings += _against(against)
         current.show(
             {
                 "id": None,
@@ -135,6 +168,36 @@ def check(home: Home = None, as_: As = None, json: Json = False) -> None:
         )
     if findings:
         raise typer.Exit(1)
+
+
+def _against(source: Path) -> list[Finding]:
+    from shudu.ledger import queries
+
+    try:
+        return queries.against(_kept(source), queries.verifier_key())
+    except ValueError:
+        raise Invalid(
+            "ledger.checkpoint",
+            Text("这个文件既不是检查点，也不是存证回执。", "This file is neither a checkpoint nor a receipt."),
+            Text(
+                "请使用 shudu ledger checkpoint 的输出或回执文件。",
+                "Use what `shudu ledger checkpoint` prints, or a receipt.",
+            ),
+            {"file": source.name},
+        ) from None
+
+
+def _kept(source: Path) -> str:
+    """The checkpoint in a file: a signed note as it stands, or the one in a receipt's proof."""
+    import json as json_module
+
+    from shudu.ledger.proof import Proof
+
+    text = _read(source).decode("utf-8", "replace")
+    try:
+        return str(Proof.parse(json_module.loads(text)["proof"]).checkpoint) if text.startswith("{") else text
+    except (ValueError, KeyError, TypeError):
+        return ""
 
 
 def _read(source: Path) -> bytes:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from shudu.policy.types import Invalid, Text
+from shudu.policy.types import Actor, Invalid, Text
 
 from .parties import yuan
 from .session import As, Home, Json, Key, Session, session, typed
@@ -112,7 +112,7 @@ def start(
             with current.console.status(current.say(Text("正在运行……", "Running…"))):
                 worker.settle(run.id)
             run = run_queries.run(actor, run.id)
-        _show_run(current, run)
+        _show_run(current, run, actor)
     if wait and run.state == "failed":
         raise typer.Exit(1)
 
@@ -125,10 +125,11 @@ def show_run(
     with session(home, as_, json) as current:
         from shudu.runs import queries
 
-        _show_run(current, queries.run(current.actor(), run))
+        actor = current.actor()
+        _show_run(current, queries.run(actor, run), actor)
 
 
-def _show_run(current: Session, run: Run) -> None:
+def _show_run(current: Session, run: Run, actor: Actor) -> None:
     from shudu.exchange import queries as exchange
     from shudu.runs import queries
 
@@ -140,7 +141,7 @@ def _show_run(current: Session, run: Run) -> None:
         "result": output.asset if output else None,
         "version": output.version if output else None,
         "meters": run.meters,
-        "checks": run.checks,
+        "checks": queries.checks(actor, run),
         "settlement": {"state": str(paid.state), "split_fen": paid.split_fen} if paid else None,
     }
     sentences = {

@@ -18,7 +18,7 @@ from shudu.policy.types import Text
 from . import leaf as leaves
 from .merkle import SIZE, Frontier, leaf_hash
 from .models import Disclosure, Entry, HashTile, Log, TreeHead
-from .note import Checkpoint, Note
+from .note import Checkpoint, Note, VerifierKey
 from .sequencer import only_writer, store_tiles
 from .tiles import HEIGHT, WIDTH, Position, TilePath, Tree
 
@@ -48,6 +48,39 @@ def check() -> list[Finding]:
         message = Text("该操作标为已存证，但账本中没有其条目。", "This action is marked as logged, and has no entry.")
         found.append(Finding("", f"outbox {number}", message))
     return found
+
+
+def against(kept: str, verifier_key: str) -> list[Finding]:
+    """Does the log still extend a checkpoint somebody kept (a signed note, as in a receipt)? Empty when it does.
+
+    This is what notices a log that was cut short or written anew as a whole, which `check` alone cannot: it takes a
+    checkpoint from elsewhere. Raises ValueError for what is no checkpoint.
+    """
+    note, key = Note.parse(kept), VerifierKey.parse(verifier_key)
+    old = Checkpoint.parse(note.text)
+    log = Log.objects.filter(origin=old.origin).first()
+    where = f"checkpoint {old.size}"
+    if not note.signed_by(key):
+        message = Text("该检查点不是用这个密钥签署的。", "This checkpoint is not signed with that key.")
+    elif log is None or str(log.verifier_key) != verifier_key.strip():
+        message = Text("这里没有签署该检查点的账本。", "There is no log here that signed this checkpoint.")
+    elif Entry.objects.filter(log=log).count() < old.size:
+        message = Text(
+            "账本比该检查点签署时更短：有条目被删除。",
+            "The log is shorter than when this was signed: entries are gone.",
+        )
+    else:
+        frontier = Frontier()
+        leaves_then = Entry.objects.filter(log=log, index__lt=old.size).order_by("index")
+        for leaf in leaves_then.values_list("leaf", flat=True).iterator(_STEP):
+            frontier.append(leaf_hash(bytes(leaf)))
+        if frontier.root() == old.root:
+            return []
+        message = Text(
+            "账本与该检查点不符：此前的条目被改动。",
+            "The log differs from this checkpoint: earlier entries have changed.",
+        )
+    return [Finding(old.origin, where, message)]
 
 
 def rebuild_tiles() -> int:

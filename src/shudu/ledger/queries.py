@@ -14,6 +14,7 @@ from shudu.policy.models import Outbox
 from shudu.policy.types import Conflict, NotFound, Text, Unavailable, not_found
 
 from . import merkle, receipt
+from .integrity import against as against
 from .integrity import check as check
 from .models import Disclosure, Entry, HashTile, Log, TreeHead
 from .note import Note

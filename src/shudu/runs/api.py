@@ -14,6 +14,7 @@ from shudu.ledger import queries as ledger
 from shudu.ledger.types import receipt
 from shudu.policy.api import Call, Moment, Page, Paging, Said, named, page
 from shudu.policy.events import Event
+from shudu.policy.types import Actor
 
 from . import actions, queries
 from .models import Run as RunRow
@@ -65,7 +66,7 @@ class Run(BaseModel):
     error: Failure | None
 
     @classmethod
-    def of(cls, row: RunRow) -> Run:
+    def of(cls, row: RunRow, actor: Actor) -> Run:
         outputs = list(row.outputs.all())
         return cls(
             id=row.id,
@@ -83,7 +84,7 @@ class Run(BaseModel):
             ],
             result=RunOutput(asset=outputs[0].asset, version=outputs[0].version) if outputs else None,
             meters=row.meters,
-            checks=row.checks,
+            checks=queries.checks(actor, row),
             error=Failure(**row.error) if row.error else None,
         )
 
@@ -92,12 +93,12 @@ class Run(BaseModel):
 def list_runs(request: Call, response: HttpResponse, query: Query[Paging]) -> Page[Run]:
     """Your party's own, and those that used something of yours."""
     rows = queries.runs(request.auth).prefetch_related("inputs", "outputs")
-    return Page(items=[Run.of(row) for row in page(request, response, query, rows)])
+    return Page(items=[Run.of(row, request.auth) for row in page(request, response, query, rows)])
 
 
 @runs.get("/{run}", response=Run, **named("查看任务", "Where a run stands"))
 def get_run(request: Call, run: str) -> Run:
-    return Run.of(queries.run(request.auth, run))
+    return Run.of(queries.run(request.auth, run), request.auth)
 
 
 _RECEIPT: dict[str, Any] = {
