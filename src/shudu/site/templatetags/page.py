@@ -122,7 +122,7 @@ def moment(time: datetime | None) -> str | SafeString:
     if time is None:
         return ""
     local = time.astimezone(CHENGDU)
-    return format_html('<time datetime="{}">{:%Y-%m-%d %H:%M}</time>', local.isoformat(timespec="seconds"), local)
+    return format_html('<time datetime="{}">{}</time>', local.isoformat(timespec="seconds"), f"{local:%Y-%m-%d %H:%M}")
 
 
 @register.filter
