@@ -24,7 +24,7 @@ class Explain:
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         if not isinstance(error, ShuduError):
             return None
-        return page(status_of(error), error.message, error.remedy, error)
+        return page(status_of(error), error.message, error.remedy, error, request)
 
 
 def status_of(error: ShuduError) -> int:
@@ -32,11 +32,17 @@ def status_of(error: ShuduError) -> int:
     return next((status for kind, status in STATUS.items() if isinstance(error, kind)), 500)
 
 
-def page(status: int, message: Text, remedy: Text | None = None, error: ShuduError | None = None) -> HttpResponse:
+def page(
+    status: int,
+    message: Text,
+    remedy: Text | None = None,
+    error: ShuduError | None = None,
+    request: HttpRequest | None = None,
+) -> HttpResponse:
     """The one error page; a refusal says which rule refused and what would change it."""
     refusal = error if isinstance(error, Refused) else None
     told = {"status": status, "message": message, "remedy": remedy, "refusal": refusal}
-    content = render_to_string("error.html", told)
+    content = render_to_string("error.html", told, request=request)
     return HttpResponse(content, status=status, headers={"Cache-Control": "no-store"})
 
 

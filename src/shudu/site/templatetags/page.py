@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from datetime import datetime
@@ -134,6 +135,12 @@ def last_day(time: datetime) -> str:
 def said_json(text: Mapping[str, str]) -> str:
     """A sentence kept as `{"zh", "en"}`."""
     return text.get("zh" if is_chinese() else "en", "")
+
+
+@register.filter
+def as_json(value: Any) -> str:
+    """A value as it is written in a receipt; plain text without its quotes."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 @register.filter
