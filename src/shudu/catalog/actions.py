@@ -204,7 +204,7 @@ def _enter(where: Place, *, kind: str, code_kind: str = "", **fields: Any) -> As
     code_kind = code_kind or kind
     owner_code = identity.party(where.owner).code or "0" * 18
     prefix = codes.asset_code(owner_code, code_kind, 1)[:17]
-    taken = Asset.objects.filter(owner=where.owner, code__startswith=prefix).aggregate(count=Count("id"))["count"]
+    taken = Asset.objects.filter(code__startswith=prefix).aggregate(count=Count("id"))["count"]
     waiting = levels.needs_review(fields["level"])
     return Asset.objects.create(
         id=where.asset,

@@ -321,3 +321,11 @@ def test_the_auditor_finds_uses_and_takes_them_along(done: Town) -> None:
     assert done.ids["run"] in sheet.content.decode()
     other = {**asked, "party": NAMES["stranger"]}
     assert done.ids["run"] not in done.clients["auditor"].get("/audit/", other).content.decode()
+
+
+def test_two_owners_without_a_credit_code_both_publish(town: Town) -> None:
+    places = set()
+    for who in ("provider", "buyer"):
+        table = SimpleUploadedFile("t.csv", b"a,b\n1,2\n")
+        places.add(town.post(who, "publish", file=table, title=TITLE, key="u"))
+    assert len(places) == 2
