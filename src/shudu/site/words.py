@@ -98,7 +98,7 @@ REASONS = {
     "release": Text("释放预留额度", "reservation released"),
     "reserve": Text("预留", "reserved"),
 }
-RUN_KINDS = {"compute": Text("计算任务", "compute"), "delivery": Text("交付", "delivery")}
+RUN_KINDS = {"compute": Text("计算任务", "Run"), "delivery": Text("交付", "Delivery")}
 SHARES = {
     "provider": Text("数据提供方", "provider"),
     "modeller": Text("模型提供方", "modeller"),
