@@ -130,28 +130,38 @@ def test_the_main_job_in_a_browser(site: str, tmp_path: Path) -> None:
         provider.press("发布")
         assert "数据资源已发布" in provider.page.inner_text("main")
 
-        # The provider owns a model too, so that the builder can put the two together.
-        for party in (modeller, provider):
-            party.go("/publish/model/")
-            party.page.set_input_files("[name=file]", EXAMPLE / "scorecard.json")
-            party.page.fill("[name=inputs]", "tenure, contract")
-            party.press("发布")
-            assert "模型已发布" in party.page.inner_text("main")
+        modeller.go("/publish/model/")
+        modeller.page.set_input_files("[name=file]", EXAMPLE / "scorecard.json")
+        modeller.page.fill("[name=inputs]", "tenure, contract")
+        modeller.press("发布")
+        assert "模型已发布" in modeller.page.inner_text("main")
+        model = modeller.page.url.rstrip("/").rsplit("/", 1)[1]
 
         provider.go("/offers/new/")
+        provider.page.fill("[name=model_id]", model)
         provider.press("用这两项")
         provider.page.check("[name=group_by][value=contract]")
         provider.page.check("[name=purposes][value=research]")
         provider.page.check("[name=bases][value=contract]")
         provider.page.fill("[name=until]", "2035-12-31")
         provider.page.fill("[name=price]", "1200.01")
-        provider.press("预览需方所见")
-        provider.page.wait_for_selector("#preview :text('机器执行')")
         provider.press("拟定")
         assert "上架草案已拟定" in provider.page.inner_text("main")
         offer = provider.page.url
-        provider.press("接受本方条件")
-        assert "已上架" in provider.page.inner_text("main")
+        for party in (provider, modeller):
+            party.go(offer)
+            party.press("接受本方条件")
+        assert "已上架" in modeller.page.inner_text("main")
+
+        # Now each sees the other's entry, and the next offer can be previewed.
+        provider.go("/offers/new/")
+        provider.press("用这两项")
+        provider.page.check("[name=group_by][value=contract]")
+        provider.page.check("[name=purposes][value=research]")
+        provider.page.check("[name=bases][value=contract]")
+        provider.page.fill("[name=until]", "2035-12-31")
+        provider.press("预览需方所见")
+        provider.page.wait_for_selector("#preview :text('机器执行')")
 
         buyer.go("/")
         buyer.page.type("#q", "客户")

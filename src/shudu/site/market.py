@@ -18,6 +18,7 @@ from shudu.exchange import actions as exchange
 from shudu.exchange.types import PlaceOrder
 from shudu.identity import queries as identity
 from shudu.ledger import queries as ledger
+from shudu.policy import ids
 from shudu.policy.types import Actor, ShuduError, Text
 
 from .acting import acts, see, told
@@ -108,7 +109,10 @@ def order(request: HttpRequest, actor: Actor, offer_id: str) -> HttpResponse:
 def build(request: HttpRequest, actor: Actor) -> HttpResponse:
     """The offer builder: choose a table and a model, then the terms, with the preview of what a buyer would see."""
     sent = request.POST if request.method == "POST" else request.GET
-    form = _choices(actor, sent.get("data", ""), sent.get("model", "")) | {"values": sent, "key": new_key()}
+    form = _choices(actor, sent.get("data", ""), sent.get("model_id", "").strip() or sent.get("model", "")) | {
+        "values": sent,
+        "key": new_key(),
+    }
     if request.method != "POST":
         return render(request, "offer_new.html", form)
     form["key"] = key_of(request)
@@ -131,10 +135,11 @@ def _choices(actor: Actor, data: str, model: str) -> dict[str, Any]:
     rows = list(catalog.assets(actor).filter(state="active", run="")[:400])
     tables, models = ([row for row in rows if row.kind == kind] for kind in ("table", "model"))
     chosen: dict[str, Any] = {"tables": tables, "models": models, "table": None, "columns": []}
-    if data in {row.id for row in tables} and model in {row.id for row in models}:
-        table, scorecard = catalog.offered(actor, data), catalog.offered(actor, model)
+    if data in {row.id for row in tables} and ids.noun_of(model) == "asset":
+        # The model may be one not shown yet: its owner told its id, and accepts or not.
+        table = catalog.offered(actor, data)
         names = [one.name for one in table.columns if one.name != table.entity_key]
-        chosen |= {"table": table, "model": scorecard, "columns": [(name, name) for name in names]}
+        chosen |= {"table": table, "model": model, "columns": [(name, name) for name in names]}
     return chosen | {"purposes": labels(PURPOSES), "bases": labels(BASES)}
 
 
