@@ -44,5 +44,5 @@ lock: ## compile the locks from pyproject.toml (needs uv; ARGS="--upgrade" for n
 	@locks/compile $(ARGS)
 
 clean: ## remove what can be made again, but not .home
-	@rm -rf .venv build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf .venv build web/node_modules src/shudu/site/built .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	@find src tests bench scripts -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

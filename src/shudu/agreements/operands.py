@@ -115,6 +115,13 @@ def plain_words(terms: Terms) -> list[tuple[Text, bool]]:
     return _marked({**said, **_onward_words(terms.onward)})
 
 
+def onward_plain_words(onward: Onward | Nothing) -> list[tuple[Text, bool]]:
+    """What may be done with a result, as sentences, each with whether the machine enforces it."""
+    if isinstance(onward, Nothing):
+        return [(Text("结果：不得作任何使用。", "Results: may be put to no use."), True)]
+    return _marked(_onward_words(onward))
+
+
 def _marked(said: dict[str, Text]) -> list[tuple[Text, bool]]:
     marked = []
     for name, words in said.items():

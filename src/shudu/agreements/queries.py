@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db.models import F, Q, QuerySet
 
+from shudu.catalog import queries as catalog
 from shudu.policy import clock
 from shudu.policy.permissions import Permission
 from shudu.policy.rules import decide, visible
@@ -14,6 +15,7 @@ from shudu.policy.types import Actor, Decision, Text, not_found
 
 from .codes import REVOCATION_REASONS, OnRevocation
 from .evaluation import ProposedUse, evaluate, evaluate_onward
+from .lines import Line, compose
 from .models import Agreement as Agreement
 from .models import Offer
 from .models import OfferLine as OfferLine
@@ -21,6 +23,7 @@ from .operands import day_and_time
 from .order import onward_of
 from .reading import from_json, onward_from_json
 from .terms import Nothing, Onward, Terms
+from .types import DraftOffer
 
 
 def offer(actor: Actor, offer_id: str) -> Offer:
@@ -35,6 +38,23 @@ def offers(actor: Actor) -> QuerySet[Offer]:
     """All offers the actor may see, newest first, with their lines."""
     rows = visible(actor, Permission.OFFER_READ, Offer.objects.all())
     return rows.order_by("-id").prefetch_related("lines")
+
+
+def offers_of(actor: Actor, asset_id: str) -> list[Offer]:
+    """The offers of an asset that the actor may see, newest first."""
+    with_it = OfferLine.objects.filter(asset=asset_id).values("offer")
+    return list(offers(actor).filter(pk__in=with_it))
+
+
+def offer_titles(offer_ids: Iterable[str]) -> dict[str, dict[str, str]]:
+    """What these offers are called, read at once; for doors that have already decided who may."""
+    return dict(Offer.objects.filter(pk__in=list(offer_ids)).values_list("id", "title"))
+
+
+def preview(actor: Actor, request: DraftOffer) -> tuple[Line, Line]:
+    """The two lines `draft` would make of this, for assets the actor may see; writes nothing. Raises as `draft`."""
+    data, model = (catalog.offered(actor, asset) for asset in (request.data, request.model))
+    return compose(request, data, model, clock.end_of_day(request.until))
 
 
 def offer_row(offer_id: str) -> Offer:

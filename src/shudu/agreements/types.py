@@ -30,7 +30,7 @@ from .codes import (
     UseAction,
 )
 from .evaluation import ProposedUse, evaluate, evaluate_onward
-from .operands import OPERANDS, Operand, plain_words
+from .operands import OPERANDS, Operand, onward_plain_words, plain_words
 from .order import covers, meet, onward_meet, onward_of
 from .reading import from_json, onward_from_json
 from .spans import Span
@@ -88,6 +88,7 @@ __all__ = [
     "onward_from_json",
     "onward_meet",
     "onward_of",
+    "onward_plain_words",
     "onward_to_json",
     "plain_words",
     "terms_sha256",

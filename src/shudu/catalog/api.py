@@ -31,12 +31,12 @@ class _Uploaded(BaseModel):
         return f"sha256:{self.sha256} {source.name}"
 
 
-class _UploadedTable(_Uploaded, PublishTable):
-    pass
+class UploadedTable(_Uploaded, PublishTable):
+    """A table as a door received it."""
 
 
-class _UploadedModel(_Uploaded, PublishModel):
-    pass
+class UploadedModel(_Uploaded, PublishModel):
+    """A model as a door received it."""
 
 
 class Column(BaseModel):
@@ -158,7 +158,7 @@ _MODEL = {"title": "评分卡", "inputs": ["tenure", "contract"]}
 def publish_table(request: Call, response: HttpResponse, fields: TableFields, file: File[UploadedFile]) -> AssetInFull:
     """A UTF-8 CSV with a header row, as one multipart form: part `fields` is JSON, part `file` the table."""
     upload = cast(Upload, file)
-    order = _UploadedTable(source=upload.path, sha256=upload.sha256, **dict(fields))
+    order = UploadedTable(source=upload.path, sha256=upload.sha256, **dict(fields))
     row = actions.publish(request.auth, order, idempotency_key=request.idempotency_key)
     response["Location"] = f"{request.path}/{row.id}"
     return AssetInFull.of(row)
@@ -184,7 +184,7 @@ def review_asset(request: Call, asset: str, body: Review) -> AssetInFull:
 def publish_model(request: Call, response: HttpResponse, fields: ModelFields, file: File[UploadedFile]) -> AssetInFull:
     """A scorecard as one multipart form: part `fields` is JSON, part `file` the model. It is stored encrypted."""
     upload = cast(Upload, file)
-    order = _UploadedModel(source=upload.path, sha256=upload.sha256, **dict(fields))
+    order = UploadedModel(source=upload.path, sha256=upload.sha256, **dict(fields))
     row = actions.publish_model(request.auth, order, idempotency_key=request.idempotency_key)
     response["Location"] = f"{request.path.removesuffix('/models')}/assets/{row.id}"
     return AssetInFull.of(row)

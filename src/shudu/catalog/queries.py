@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from shudu.lake.types import Column, Place, StoredFile
 from shudu.policy.permissions import Permission
@@ -42,6 +43,31 @@ def asset(actor: Actor, asset_id: str) -> Asset:
 def assets(actor: Actor) -> QuerySet[Asset]:
     """All assets the actor may see the entries of, newest first."""
     return visible(actor, Permission.ASSET_READ, Asset.objects.all()).order_by("-id")
+
+
+def search(actor: Actor, words: str) -> QuerySet[Asset]:
+    """The assets the actor may see whose title or code holds every one of these words, newest first."""
+    rows = assets(actor)
+    for word in unicodedata.normalize("NFC", words).split()[:8]:
+        rows = rows.filter(Q(title__zh__icontains=word) | Q(title__en__icontains=word) | Q(code__icontains=word))
+    return rows
+
+
+def titles(asset_ids: Iterable[str]) -> dict[str, LanguageMap]:
+    """What these assets are called, read at once; for doors that have already decided who may."""
+    return dict(Asset.objects.filter(pk__in=list(asset_ids)).values_list("id", "title"))
+
+
+def versions_of(asset_id: str) -> list[Version]:
+    """Every version of an asset, whatever became of it, newest first."""
+    rows = Version.objects.select_related("binding").filter(binding__asset=asset_id)
+    return list(rows.order_by("-number"))
+
+
+def assets_of_versions(version_ids: Iterable[str]) -> dict[str, Asset]:
+    """Whose versions these are, read at once; for doors that have already decided who may."""
+    rows = Version.objects.select_related("binding__asset").filter(pk__in=list(version_ids))
+    return {row.id: row.binding.asset for row in rows}
 
 
 def latest(asset_id: str) -> Version | None:

@@ -12,9 +12,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from shudu.lake.types import Column
 
+from .levels import LEVELS as LEVELS
 from .model_kinds import ModelSpec, register_model_kind
 
 __all__ = [
+    "LEVELS",
     "CoreFields",
     "LanguageMap",
     "ModelFields",

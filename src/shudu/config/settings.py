@@ -99,7 +99,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 LOGIN_URL = "account_login"
-LOGIN_REDIRECT_URL = "my_organisation"
+LOGIN_REDIRECT_URL = "home"
 ACCOUNT_ADAPTER = "shudu.site.accounts.Adapter"
 ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
@@ -125,6 +125,8 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "shudu.site.language.context",
+                "shudu.site.display.context",
+                "shudu.site.acting.context",
             ],
             "builtins": ["shudu.site.templatetags.page"],
         },

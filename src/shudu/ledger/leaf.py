@@ -26,6 +26,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
@@ -116,7 +117,13 @@ def _invalid(field: str, zh: str, en: str) -> Invalid:
 
 def commitment(name: str, salt: bytes, value: bytes) -> str:
     """The commitment to a field, in hex; `value` is its JCS text."""
-    return sha256(_prefixed(TAG) + _prefixed(name.encode()) + _prefixed(salt) + _prefixed(value)).hexdigest()
+    return sha256(_head(name) + _prefixed(salt) + _prefixed(value)).hexdigest()
+
+
+@lru_cache(maxsize=1_024)
+def _head(name: str) -> bytes:
+    """What a commitment to a field of this name begins with."""
+    return _prefixed(TAG) + _prefixed(name.encode())
 
 
 def _prefixed(part: bytes) -> bytes:
@@ -135,7 +142,9 @@ def seal(*, version: int, event: str, time: str, entry_id: str, values: Mapping[
         total += len(text)
         fields[name] = commitment(name, salt, text)
         disclosures[name] = {"salt": salt.hex(), "value": value}
-    leaf = canonical({"v": version, "type": event, "time": time, "entry_id": entry_id, "fields": fields})
+    _refuse([version, event, time, entry_id], "", MAX_DEPTH)
+    # Names and commitments are ASCII, so they need no second look, and their order is the same in both.
+    leaf = _write({"v": version, "type": event, "time": time, "entry_id": entry_id, "fields": fields}).encode()
     if len(leaf) > MAX_ENTRY or total > MAX_VALUES:
         raise Invalid(
             "ledger.too_large",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import reduce
 from operator import or_
 from typing import Any, TypeVar
@@ -105,6 +105,19 @@ def inclusion(index: int, size: int) -> list[bytes]:
 def entries(subject: str) -> list[Entry]:
     """What the log holds of a subject, oldest first."""
     return list(Entry.objects.filter(subject=subject).order_by("outbox"))
+
+
+def placed(subjects: Iterable[str]) -> list[Entry]:
+    """What the log holds of several subjects, oldest first, read at once."""
+    return list(Entry.objects.filter(subject__in=list(subjects)).order_by("outbox"))
+
+
+def newest(before: int | None = None, limit: int = 50) -> list[Entry]:
+    """Entries of the present log, newest first, below index `before`. What a leaf says in clear is public."""
+    rows = Entry.objects.filter(log=log())
+    if before is not None:
+        rows = rows.filter(index__lt=before)
+    return list(rows.order_by("-index")[:limit])
 
 
 def receipt_for(event: Event, subject: str, *, disclose: frozenset[str] | None = None) -> dict[str, Any]:

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
+from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import Model
 
 from shudu.policy import clock, ids
 from shudu.policy.events import Event
@@ -76,9 +78,9 @@ def _append(log: Log, tree: Tree, rows: Iterator[Outbox]) -> int:
             entry, opened = _entry(log, tree.frontier.size, row)
             entries.append(entry)
             disclosures.append(opened)
-            tree.append(bytes(entry.leaf_hash))
-        Entry.objects.bulk_create(entries)
-        Disclosure.objects.bulk_create(disclosures)
+            tree.append(entry[-1])
+        _insert(Entry, entries)
+        _insert(Disclosure, disclosures)
     size, root = tree.frontier.size, tree.frontier.root()
     if size > start:
         store_tiles(log, tree)
@@ -92,22 +94,26 @@ def _append(log: Log, tree: Tree, rows: Iterator[Outbox]) -> int:
     return size - start
 
 
-def _entry(log: Log, index: int, row: Outbox) -> tuple[Entry, Disclosure]:
+def _entry(log: Log, index: int, row: Outbox) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """The rows of an entry and of its disclosure, their values in the order of the models' fields."""
     number = ids.new("entry")
     time = clock.stamp(row.time)
     sealed = seal(version=row.version, event=row.event, time=time, entry_id=number, values=row.fields)
-    entry = Entry(
-        id=number,
-        log_id=log.pk,
-        index=index,
-        outbox=row.id,
-        event=row.event,
-        subject=row.subject,
-        time=row.time,
-        leaf=sealed.leaf,
-        leaf_hash=leaf_hash(sealed.leaf),
-    )
-    return entry, Disclosure(entry_id=number, fields=sealed.disclosures)
+    hashed = leaf_hash(sealed.leaf)
+    entry = (number, log.pk, index, row.id, row.event, row.subject, row.time, sealed.leaf, hashed)
+    return entry, (number, sealed.disclosures)
+
+
+def _insert(model: type[Model], rows: Iterable[tuple[Any, ...]]) -> None:
+    """What `bulk_create` does, without making an object of each row: half of what an entry cost."""
+    fields = model._meta.concrete_fields
+    table, *columns = map(connection.ops.quote_name, [model._meta.db_table, *(str(field.column) for field in fields)])
+    marks = ", ".join(["%s"] * len(fields))
+    values = [
+        [field.get_db_prep_save(value, connection) for field, value in zip(fields, row, strict=True)] for row in rows
+    ]
+    with connection.cursor() as cursor:
+        cursor.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", values)  # noqa: S608 - our own names
 
 
 def store_tiles(log: Log, tree: Tree) -> None:

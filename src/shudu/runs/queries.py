@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
@@ -21,14 +23,18 @@ __all__ = [
     "assigners_of",
     "checks",
     "delivered",
+    "deliveries_of",
     "ids_for_assigner",
     "inputs_of",
     "made_from",
     "made_under",
     "output_of",
+    "results_of",
     "run",
     "run_row",
     "runs",
+    "under",
+    "uses",
 ]
 
 
@@ -50,6 +56,33 @@ def run(actor: Actor, run_id: str) -> Run:
 
 def runs(actor: Actor) -> QuerySet[Run]:
     return visible(actor, Permission.RUN_READ, Run.objects.all()).order_by("-id")
+
+
+def under(actor: Actor, agreement_id: str) -> list[Run]:
+    """The runs under an agreement that the actor may see, oldest first, with what they made."""
+    return list(runs(actor).filter(inputs__agreement=agreement_id).order_by("id").prefetch_related("outputs"))
+
+
+def deliveries_of(actor: Actor, version_ids: Iterable[str]) -> list[Run]:
+    """The deliveries of these versions that the actor may see, oldest first."""
+    made = RunInput.objects.filter(version__in=list(version_ids)).values("run")
+    return list(runs(actor).filter(kind="delivery", pk__in=made).order_by("id").prefetch_related("inputs"))
+
+
+def results_of(run_ids: Iterable[str]) -> dict[str, str]:
+    """The result assets these runs made, by run."""
+    rows = RunOutput.objects.filter(run__in=list(run_ids)).exclude(run__kind="delivery")
+    return dict(rows.values_list("run", "asset"))
+
+
+def uses(
+    actor: Actor, *, version_ids: Iterable[str] | None, party: str, since: datetime, until: datetime
+) -> QuerySet[Run]:
+    """Who used what: runs the actor may see in a period, of these versions (None: of any) by a party ("": any)."""
+    rows = runs(actor).filter(created__gte=since, created__lte=until)
+    if version_ids is not None:
+        rows = rows.filter(pk__in=RunInput.objects.filter(version__in=list(version_ids)).values("run"))
+    return rows.filter(party=party) if party else rows
 
 
 def inputs_of(run: Run) -> tuple[Input, ...]:

@@ -24,13 +24,25 @@ class Explain:
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         if not isinstance(error, ShuduError):
             return None
-        status = next((status for kind, status in STATUS.items() if isinstance(error, kind)), 500)
-        return page(status, error.message, error.remedy)
+        return page(status_of(error), error.message, error.remedy, error, request)
 
 
-def page(status: int, message: Text, remedy: Text | None = None) -> HttpResponse:
-    """The one error page."""
-    content = render_to_string("error.html", {"status": status, "message": message, "remedy": remedy})
+def status_of(error: ShuduError) -> int:
+    """The HTTP status that says the same."""
+    return next((status for kind, status in STATUS.items() if isinstance(error, kind)), 500)
+
+
+def page(
+    status: int,
+    message: Text,
+    remedy: Text | None = None,
+    error: ShuduError | None = None,
+    request: HttpRequest | None = None,
+) -> HttpResponse:
+    """The one error page; a refusal says which rule refused and what would change it."""
+    refusal = error if isinstance(error, Refused) else None
+    told = {"status": status, "message": message, "remedy": remedy, "refusal": refusal}
+    content = render_to_string("error.html", told, request=request)
     return HttpResponse(content, status=status, headers={"Cache-Control": "no-store"})
 
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from django.contrib.auth.decorators import login_required
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from shudu.identity import queries as identity
 from shudu.identity.types import MemberRole
 from shudu.ledger import queries as ledger
 from shudu.policy.types import Conflict, NotFound, Role
+
+from .catalogue import home_list
 
 
 @dataclass(frozen=True)
@@ -49,21 +49,8 @@ def head() -> Head | None:
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """What this is, what it is for, and how to check it."""
-    return render(request, "home.html", {"head": head()})
-
-
-@require_safe
-@login_required
-@never_cache
-def my_organisation(request: HttpRequest) -> HttpResponse:
-    """Whom one acts for, and as what."""
-    own: dict[str, Place] = {}
-    for row in identity.memberships(str(request.user.pk)):
-        place = own.setdefault(
-            row.party.id, Place(row.party.id, row.party.name, row.party.code, sorted(row.party.roles))
-        )
-        place.duties.append(MemberRole(row.role))
-    return render(request, "my_organisation.html", {"places": list(own.values())})
+    context = {"head": head(), **home_list(request)}
+    return render(request, "home.html", context)
 
 
 @require_safe

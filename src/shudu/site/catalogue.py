@@ -1,0 +1,149 @@
+"""The catalogue: search over titles, an asset with everything known of it, and publishing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_http_methods, require_safe
+
+from shudu.agreements import queries as agreements
+from shudu.agreements.types import onward_from_json, onward_plain_words
+from shudu.catalog import actions, queries
+from shudu.catalog.api import UploadedModel, UploadedTable
+from shudu.catalog.types import LEVELS
+from shudu.identity import queries as identity
+from shudu.policy.types import Actor, ShuduError, Text
+from shudu.runs import queries as runs
+
+from . import words
+from .acting import acting, acts, see, told
+from .errors import status_of
+from .forms import key_of, new_key, typed
+from .language import is_chinese
+from .uploading import takes_file, uploaded
+
+SHOWN = 30
+
+
+def home_list(request: HttpRequest) -> dict[str, Any]:
+    """What the words in `?q=` find for whoever is reading, newest first; nothing for who has not signed in."""
+    asked = request.GET.get("q", "")[:200].strip()
+    actor = acting(request)
+    if actor is None:
+        return {"q": asked}
+    rows = list(queries.search(actor, asked)[: SHOWN + 1])
+    shown = rows[:SHOWN]
+    return {
+        "q": asked,
+        "assets": shown,
+        "more": len(rows) > SHOWN,
+        "latest": queries.latest_of(row.id for row in shown),
+        "names": identity.names(row.owner for row in shown),
+    }
+
+
+@require_safe
+def found(request: HttpRequest) -> HttpResponse:
+    """The list alone, as one types."""
+    return render(request, "part/assets.html", home_list(request))
+
+
+@require_safe
+@acts
+def asset(request: HttpRequest, actor: Actor, asset_id: str) -> HttpResponse:
+    """Fields, versions, level, origin, offers, lineage."""
+    row = queries.asset(actor, asset_id)
+    versions = queries.versions_of(row.id)
+    latest = next((one for one in versions if one.state == "live"), None)
+    sources = runs.made_from(versions[0].id) if versions and row.run else ()
+    owners = queries.assets_of_versions(one.version for one in sources)
+    seen = set(queries.assets(actor).filter(pk__in=[one.id for one in owners.values()]).values_list("pk", flat=True))
+    rights = list(queries.rights(row.id))
+    held = list(agreements.agreements(actor).filter(asset=row.id)[:20])
+    parties = {row.owner, *(one.party for one in rights), *(one.assignee for one in held)}
+    observed = latest.observations if latest else {}
+    return render(
+        request,
+        "asset.html",
+        {
+            "asset": row,
+            "own": row.owner == actor.party,
+            "versions": versions,
+            "latest": latest,
+            "binding": versions[0].binding if versions else None,
+            "suggested": observed.get("level"),
+            "sources": [(one, owners.get(one.version)) for one in sources],
+            "seen": seen,
+            "offers": agreements.offers_of(actor, row.id),
+            "agreements": held,
+            "rights": rights,
+            "names": identity.names(parties),
+            "onward": onward_plain_words(onward_from_json(row.terms)) if row.terms else [],
+        },
+    )
+
+
+def _options() -> dict[str, Any]:
+    def say(text: Text) -> str:
+        return text.zh if is_chinese() else text.en
+
+    return {
+        "levels": [(code, f"{code} {say(level.name)}") for code, level in LEVELS.items() if code != "L6"],
+        "origins": [(code, say(text)) for code, text in words.ORIGINS.items()],
+    }
+
+
+@takes_file
+@require_http_methods(["GET", "HEAD", "POST"])
+@acts
+def publish(request: HttpRequest, actor: Actor) -> HttpResponse:
+    """A file becomes a table: typed, checked, stored, listed, logged."""
+    form: dict[str, Any] = {"values": request.POST, "key": key_of(request), **_options()}
+    if request.method != "POST":
+        return render(request, "publish.html", form | {"key": new_key()})
+    try:
+        file = uploaded(request)
+        order = typed(
+            UploadedTable,
+            source=file.path,
+            sha256=file.sha256,
+            title=request.POST.get("title", ""),
+            title_en=request.POST.get("title_en") or None,
+            key=request.POST.get("entity_key", "").strip() or None,
+            level=request.POST.get("level", "L2"),
+            origin=request.POST.get("origin", "unstated"),
+            core={"abstract": {"zh": request.POST["abstract"]}} if request.POST.get("abstract") else {},
+        )
+        row = actions.publish(actor, order, idempotency_key=key_of(request))
+    except ShuduError as error:
+        return render(request, "publish.html", form | {"error": error}, status=status_of(error))
+    told(request, Text("数据资源已发布。", "The table is published."))
+    return see("asset", row.id)
+
+
+@takes_file
+@require_http_methods(["GET", "HEAD", "POST"])
+@acts
+def publish_model(request: HttpRequest, actor: Actor) -> HttpResponse:
+    """A scorecard becomes an asset; it is stored encrypted and only ever opened for the clean room."""
+    form: dict[str, Any] = {"values": request.POST, "key": key_of(request)}
+    if request.method != "POST":
+        return render(request, "publish_model.html", form | {"key": new_key()})
+    try:
+        file = uploaded(request)
+        inputs = request.POST.get("inputs", "").replace("，", ",").replace("、", ",").split(",")
+        order = typed(
+            UploadedModel,
+            source=file.path,
+            sha256=file.sha256,
+            title=request.POST.get("title") or None,
+            title_en=request.POST.get("title_en") or None,
+            inputs=tuple(name.strip() for name in inputs if name.strip()),
+        )
+        row = actions.publish_model(actor, order, idempotency_key=key_of(request))
+    except ShuduError as error:
+        return render(request, "publish_model.html", form | {"error": error}, status=status_of(error))
+    told(request, Text("模型已发布。", "The model is published."))
+    return see("asset", row.id)

@@ -1,0 +1,170 @@
+"""Offers and orders: the builder with its preview, the terms in plain words, and ordering."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from shudu.accounts import queries as accounts
+from shudu.accounts.actions import MONEY
+from shudu.agreements import actions, queries
+from shudu.agreements.types import BASES, PURPOSES, DraftOffer, Table, plain_words
+from shudu.catalog import queries as catalog
+from shudu.exchange import actions as exchange
+from shudu.exchange.types import PlaceOrder
+from shudu.identity import queries as identity
+from shudu.ledger import queries as ledger
+from shudu.policy import ids
+from shudu.policy.types import Actor, ShuduError, Text
+
+from .acting import acts, see, told
+from .errors import status_of
+from .forms import day, fen, key_of, new_key, typed, whole
+from .language import is_chinese
+
+SHOWN = 50
+
+
+def labels(table: Table, codes: Iterable[str] | None = None) -> list[tuple[str, str]]:
+    """A code table as options."""
+    wanted = list(table.labels) if codes is None else [code for code in table.labels if code in set(codes)]
+    return [(str(code), table.labels[code].zh if is_chinese() else table.labels[code].en) for code in wanted]
+
+
+@require_safe
+@acts
+def offers(request: HttpRequest, actor: Actor) -> HttpResponse:
+    """What may be ordered, and what one has a part in."""
+    rows = queries.offers(actor)
+    if after := request.GET.get("after"):
+        rows = rows.filter(pk__lt=after)
+    shown = list(rows[: SHOWN + 1])
+    names = identity.names(line.assigner for row in shown for line in row.lines.all())
+    return render(request, "offers.html", {"offers": shown[:SHOWN], "more": len(shown) > SHOWN, "names": names})
+
+
+@require_safe
+@acts
+def offer(request: HttpRequest, actor: Actor, offer_id: str) -> HttpResponse:
+    """The terms line by line, and what one may do: accept, withdraw, order."""
+    return _offer(request, actor, offer_id)
+
+
+def _offer(request: HttpRequest, actor: Actor, offer_id: str, error: ShuduError | None = None) -> HttpResponse:
+    row = queries.offer(actor, offer_id)
+    lines = queries.lines(row.id)
+    own = [line for line in lines if line.assigner == actor.party]
+    context = {
+        "offer": row,
+        "lines": [(line, plain_words(queries.terms_of(line))) for line in lines],
+        "to_accept": row.state == "drafted" and any(line.accepted_at is None for line in own),
+        "to_withdraw": bool(own) and row.state in ("drafted", "live"),
+        "to_order": row.state == "live" and "buyer" in actor.roles,
+        "purposes": labels(PURPOSES, queries.terms_of(lines[0]).use.purposes),
+        "available": accounts.balance(actor.party, MONEY).available,
+        "names": identity.names([row.drafted_by, *(line.assigner for line in lines)]),
+        "titles": catalog.titles(line.asset for line in lines),
+        "entries": ledger.placed([row.id]),
+        "values": request.POST,
+        "key": key_of(request),
+        "error": error,
+    }
+    return render(request, "offer.html", context, status=status_of(error) if error else 200)
+
+
+@require_POST
+@acts
+def decide(request: HttpRequest, actor: Actor, offer_id: str, verb: str) -> HttpResponse:
+    """Accept one's lines of an offer, or withdraw it."""
+    row = queries.offer(actor, offer_id)
+    act = {"accept": actions.accept, "withdraw": actions.withdraw}[verb]
+    try:
+        act(actor, row.id, idempotency_key=key_of(request))
+    except ShuduError as error:
+        return _offer(request, actor, offer_id, error)
+    told(request, Text("已接受。", "Accepted.") if verb == "accept" else Text("已下架。", "Withdrawn."))
+    return see("offer", row.id)
+
+
+@require_POST
+@acts
+def order(request: HttpRequest, actor: Actor, offer_id: str) -> HttpResponse:
+    """Order an offer: one agreement per line, all or none."""
+    queries.offer(actor, offer_id)
+    try:
+        wanted = typed(PlaceOrder, offer=offer_id, purpose=request.POST.get("purpose", ""))
+        row = exchange.place(actor, wanted, idempotency_key=key_of(request))
+    except ShuduError as error:
+        return _offer(request, actor, offer_id, error)
+    told(request, Text("订单已生效，价款与一次运行已预留。", "Ordered; the price and one run are reserved."))
+    return see("order", row.id)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@acts
+def build(request: HttpRequest, actor: Actor) -> HttpResponse:
+    """The offer builder: choose a table and a model, then the terms, with the preview of what a buyer would see."""
+    sent = request.POST if request.method == "POST" else request.GET
+    form = _choices(actor, sent.get("data", ""), sent.get("model_id", "").strip() or sent.get("model", "")) | {
+        "values": sent,
+        "key": new_key(),
+    }
+    if request.method != "POST":
+        return render(request, "offer_new.html", form)
+    form["key"] = key_of(request)
+    try:
+        wanted = _draft(request)
+        if "preview" in request.POST:
+            form |= _preview(actor, wanted)
+            return render(request, "part/preview.html" if "HX-Request" in request.headers else "offer_new.html", form)
+        row = actions.draft(actor, wanted, idempotency_key=key_of(request))
+    except ShuduError as error:
+        form["error"] = error
+        if "HX-Request" in request.headers:
+            return render(request, "part/preview.html", form)
+        return render(request, "offer_new.html", form, status=status_of(error))
+    told(request, Text("上架草案已拟定，待各方接受。", "The offer is drafted; each party now accepts its own line."))
+    return see("offer", row.id)
+
+
+def _choices(actor: Actor, data: str, model: str) -> dict[str, Any]:
+    rows = list(catalog.assets(actor).filter(state="active", run="")[:400])
+    tables, models = ([row for row in rows if row.kind == kind] for kind in ("table", "model"))
+    chosen: dict[str, Any] = {"tables": tables, "models": models, "table": None, "columns": []}
+    if data in {row.id for row in tables} and ids.noun_of(model) == "asset":
+        # The model may be one not shown yet: its owner told its id, and accepts or not.
+        table = catalog.offered(actor, data)
+        names = [one.name for one in table.columns if one.name != table.entity_key]
+        chosen |= {"table": table, "model": model, "columns": [(name, name) for name in names]}
+    return chosen | {"purposes": labels(PURPOSES), "bases": labels(BASES)}
+
+
+def _draft(request: HttpRequest) -> DraftOffer:
+    sent = request.POST
+    return typed(
+        DraftOffer,
+        data=sent.get("data", ""),
+        model=sent.get("model", ""),
+        group_by=tuple(sent.getlist("group_by")),
+        purposes=sent.getlist("purposes"),
+        bases=sent.getlist("bases"),
+        runs=whole(sent.get("runs", ""), "runs"),
+        until=day(sent.get("until", ""), "until"),
+        price_fen=fen(sent.get("price", ""), "price"),
+        split={role: whole(sent.get(role, ""), role) for role in ("provider", "modeller", "platform")},
+        min_group=whole(sent.get("min_group", "10"), "min_group"),
+    )
+
+
+def _preview(actor: Actor, wanted: DraftOffer) -> dict[str, Any]:
+    lines = queries.preview(actor, wanted)
+    return {
+        "shown": [(line, plain_words(line.terms)) for line in lines],
+        "wanted": wanted,
+        "names": identity.names(line.assigner for line in lines),
+        "titles": catalog.titles(line.asset for line in lines),
+    }

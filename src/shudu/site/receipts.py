@@ -1,0 +1,73 @@
+"""Receipts and the ledger's face: what a receipt proves, checked in the reader's own browser."""
+
+from __future__ import annotations
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from shudu.agreements import queries as agreements
+from shudu.catalog import queries as catalog
+from shudu.exchange import queries as exchange
+from shudu.ledger import queries as ledger
+from shudu.ledger.types import receipt as receipts
+from shudu.policy import ids
+from shudu.policy.events import Event
+from shudu.policy.types import Actor, not_found
+from shudu.runs import queries as runs
+
+from .acting import acts
+
+SHOWN = 50
+# Whoever may see a thing may have the receipts about it.
+SEEN = {
+    "agreement": agreements.agreement,
+    "asset": catalog.asset,
+    "offer": agreements.offer,
+    "order": exchange.order,
+    "run": runs.run,
+    "version": catalog.version,
+}
+
+
+def _allowed(actor: Actor, event: str, subject: str) -> Event:
+    noun = ids.noun_of(subject)
+    if noun not in SEEN or event not in list(Event):
+        raise not_found("存证回执", "receipt", subject)
+    SEEN[noun](actor, subject)
+    return Event(event)
+
+
+@require_safe
+@acts
+def page(request: HttpRequest, actor: Actor, event: str, subject: str) -> HttpResponse:
+    """What was recorded, what it proves and what not, and the check."""
+    kind = _allowed(actor, event, subject)
+    built = ledger.receipt_for(kind, subject)
+    entries = [entry for entry in ledger.entries(subject) if entry.event == event]
+    return render(request, "receipt.html", {"event": event, "subject": subject, "entry": entries[-1], "receipt": built})
+
+
+@require_safe
+@acts
+def file(request: HttpRequest, actor: Actor, event: str, subject: str) -> HttpResponse:
+    """The very bytes to keep and to verify."""
+    content = receipts.encode(ledger.receipt_for(_allowed(actor, event, subject), subject))
+    name = f'attachment; filename="{subject}.receipt.json"'
+    return HttpResponse(content, content_type="application/json", headers={"Content-Disposition": name})
+
+
+@require_safe
+def verify(request: HttpRequest) -> HttpResponse:
+    """Anyone's receipt, checked without sending it anywhere."""
+    return render(request, "verify.html")
+
+
+@require_safe
+def explorer(request: HttpRequest) -> HttpResponse:
+    """The entries of the log, newest first: kind and time stand in clear, the rest is committed to."""
+    before = request.GET.get("before", "")
+    if before and not (before.isdecimal() and len(before) < 16):
+        raise Http404
+    found = ledger.newest(int(before) if before else None, SHOWN + 1)
+    return render(request, "ledger.html", {"entries": found[:SHOWN], "more": len(found) > SHOWN})
