@@ -11,7 +11,8 @@ from django.db import connection
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from kernel.machine import Kernel, World
+from kernel.machine import Kernel
+from kernel.world import World
 from shudu.cleanroom import steps
 from shudu.policy import clock as port
 
@@ -34,7 +35,7 @@ def world(transactional_db: None, tmp_path: Path, home: Path, monkeypatch: pytes
     previous = port.use(world.clock)
     with connection.cursor() as cursor:
         cursor.execute("PRAGMA synchronous=OFF")
-    world.found()
+    world.found(Kernel)
     yield world
     port.use(previous)
     connection.close()
@@ -42,7 +43,7 @@ def world(transactional_db: None, tmp_path: Path, home: Path, monkeypatch: pytes
 
 
 def walk(examples: int) -> None:
-    """So many walks of `STEPS` steps; fails as well when what matters most was never reached."""
+    """So many walks of `STEPS` steps; prints how often each situation was reached."""
     Kernel.seen.clear()
     run_state_machine_as_test(
         Kernel,
@@ -56,7 +57,6 @@ def walk(examples: int) -> None:
     )
     for what, often in sorted(Kernel.seen.items()):
         print(f"{often:8} {what}")
-    assert sorted(REACHED - Kernel.seen.keys()) == []
 
 
 # Ten thousand steps take about a minute and a half of a processor: the price of whole transactions.
@@ -68,3 +68,5 @@ def test_the_kernel_does_what_the_model_says(world: World) -> None:
 @pytest.mark.soak
 def test_the_kernel_does_what_the_model_says_for_long(world: World) -> None:
     walk(1_000)
+    # Of a short walk chance may leave one out; a long one that misses what matters most is not the test it was.
+    assert sorted(REACHED - Kernel.seen.keys()) == []

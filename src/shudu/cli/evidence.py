@@ -14,8 +14,7 @@ from shudu.policy.types import Invalid, Text
 from .session import As, Home, Json, Session, explain, session, vars_of
 
 if TYPE_CHECKING:
-    from shudu.ledger.integrity import Finding
-    from shudu.ledger.receipt import Verdict
+    from shudu.ledger.types import Finding, Verdict
 
 receipts = typer.Typer(no_args_is_help=True, help="Receipts (存证回执).")
 ledger = typer.Typer(no_args_is_help=True, help="The transparency log (存证账本).")
@@ -174,7 +173,7 @@ def _against(source: Path) -> list[Finding]:
     from shudu.ledger import queries
 
     try:
-        return queries.against(_kept(source), queries.verifier_key())
+        return queries.against(_read(source).decode("utf-8", "replace"), queries.verifier_key())
     except ValueError:
         raise Invalid(
             "ledger.checkpoint",
@@ -185,19 +184,6 @@ def _against(source: Path) -> list[Finding]:
             ),
             {"file": source.name},
         ) from None
-
-
-def _kept(source: Path) -> str:
-    """The checkpoint in a file: a signed note as it stands, or the one in a receipt's proof."""
-    import json as json_module
-
-    from shudu.ledger.proof import Proof
-
-    text = _read(source).decode("utf-8", "replace")
-    try:
-        return str(Proof.parse(json_module.loads(text)["proof"]).checkpoint) if text.startswith("{") else text
-    except (ValueError, KeyError, TypeError):
-        return ""
 
 
 def _read(source: Path) -> bytes:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib
 import os
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from .types import StoredFile
 
 BATCH_ROWS = 65_536
 BATCH_BYTES = 16 << 20
+WIDE_ROW = 1_024
 CHUNK = 1 << 20
 _ENCRYPTED_PARQUET = b"PARE"
 
@@ -90,17 +91,23 @@ def is_encrypted_parquet(path: Path) -> bool:
         return file.read(len(_ENCRYPTED_PARQUET)) == _ENCRYPTED_PARQUET
 
 
-def batch_rows(row_bytes: float) -> int:
-    """How many rows of about this size to hold at a time, so that wide rows take no more memory than narrow ones."""
-    return max(1_024, min(BATCH_ROWS, int(BATCH_BYTES / max(row_bytes, 1))))
-
-
-def batches(
-    connection: duckdb.DuckDBPyConnection, table: str, columns: Sequence[str], rows: int
-) -> pa.RecordBatchReader:
-    """Stream these columns in this order, so many rows at a time. Raises Invalid `lake.column` for an unknown one."""
+def batches(connection: duckdb.DuckDBPyConnection, table: str, columns: Sequence[str]) -> pa.RecordBatchReader:
+    """Stream these columns in this order. Raises Invalid `lake.column` for one that is not there."""
     there = [each[0] for each in connection.execute(f"SELECT * FROM {table} LIMIT 0").description or ()]
     _check_columns(there, columns)
+    chosen = ", ".join(quoted(name) for name in columns)
+    first = connection.execute(f"SELECT {chosen} FROM {table} LIMIT 256").to_arrow_table()
+    return stream(connection, table, columns, first.nbytes / max(first.num_rows, 1))
+
+
+def stream(
+    connection: duckdb.DuckDBPyConnection, table: str, columns: Iterable[str], row_bytes: float
+) -> pa.RecordBatchReader:
+    """Stream columns in batches that take about as much memory whether rows are wide or narrow."""
+    if row_bytes > WIDE_ROW:
+        # What the engine holds ready for us is counted at 16 bytes a text, so this many bytes may be gigabytes.
+        connection.execute("SET streaming_buffer_size = '1KB'")
+    rows = max(1_024, min(BATCH_ROWS, int(BATCH_BYTES / max(row_bytes, 1))))
     chosen = ", ".join(quoted(name) for name in columns)
     return connection.execute(f"SELECT {chosen} FROM {table}").to_arrow_reader(rows)
 

@@ -17,7 +17,6 @@ from . import folders, ingest
 from .engine import connect, explained, parquet
 from .keys import seal, unseal
 from .reading import (
-    batch_rows,
     batches,
     check,
     copy_checked,
@@ -191,8 +190,7 @@ class DuckDBStore:
             return
         encrypted = any(is_encrypted_parquet(path) for path in paths)
         with connect(secret=self.keys.secret(place) if encrypted else None) as connection:
-            row_bytes = sum(file.bytes for file in files) / max(sum(file.rows or 0 for file in files), 1)
-            yield batches(connection, parquet(paths, encrypted=encrypted), columns, batch_rows(row_bytes))
+            yield batches(connection, parquet(paths, encrypted=encrypted), columns)
 
     def _same(self, files: Mapping[str, bytes], place: Place, encrypted: bool) -> tuple[StoredFile, ...]:
         """What lies at `place`, if it is exactly `files`: a step that is tried again finds its work done."""

@@ -15,7 +15,7 @@ from .coltypes import TEXT, quoted
 from .csvscan import row_of
 from .engine import one
 from .ingest import Source, Written
-from .reading import batch_rows
+from .reading import stream
 from .types import Column, Observation, ObserverFactory
 
 
@@ -44,10 +44,9 @@ def watch(
     ours = _of(known, "")
 
     watching = [each for each in observers.values() if each.reads]
-    reads = [quoted(column.name) for column in written.columns if any(column.name in each.reads for each in watching)]
+    reads = [column.name for column in written.columns if any(column.name in each.reads for each in watching)]
     if reads:
-        result = connection.execute(f"SELECT {', '.join(reads)} FROM {table}")
-        for batch in result.to_arrow_reader(batch_rows(source.row_bytes)):
+        for batch in stream(connection, table, reads, source.row_bytes):
             for each in watching:
                 each.observe(batch)
             if not any(each.reads for each in watching):

@@ -19,6 +19,7 @@ from . import leaf as leaves
 from .merkle import SIZE, Frontier, leaf_hash
 from .models import Disclosure, Entry, HashTile, Log, TreeHead
 from .note import Checkpoint, Note, VerifierKey
+from .proof import Proof
 from .sequencer import only_writer, store_tiles
 from .tiles import HEIGHT, WIDTH, Position, TilePath, Tree
 
@@ -53,10 +54,17 @@ def check() -> list[Finding]:
 def against(kept: str, verifier_key: str) -> list[Finding]:
     """Does the log still extend a checkpoint somebody kept (a signed note, as in a receipt)? Empty when it does.
 
-    This is what notices a log that was cut short or written anew as a whole, which `check` alone cannot: it takes a
-    checkpoint from elsewhere. Raises ValueError for what is no checkpoint.
+    `kept` is a checkpoint as it stands, or a whole receipt. This is what notices a log that was cut short or written
+    anew as a whole, which `check` alone cannot. Raises ValueError for what is neither.
     """
-    note, key = Note.parse(kept), VerifierKey.parse(verifier_key)
+    if kept.startswith("{"):
+        try:
+            note = Proof.parse(json.loads(kept)["proof"]).checkpoint
+        except (KeyError, TypeError) as error:
+            raise ValueError("a receipt has a proof") from error
+    else:
+        note = Note.parse(kept)
+    key = VerifierKey.parse(verifier_key)
     old = Checkpoint.parse(note.text)
     log = Log.objects.filter(origin=old.origin).first()
     where = f"checkpoint {old.size}"
