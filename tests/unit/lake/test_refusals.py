@@ -151,6 +151,25 @@ def test_the_size_is_capped(store: DuckDBStore, write: Callable[..., Path]) -> N
     assert "1 MB" in refused(small, path).message.en
 
 
+def test_a_source_that_changes_is_not_blamed_for_what_it_became(
+    store: DuckDBStore, write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from shudu.lake import ingest
+
+    path = write("no,name\n1,a\n2,b\n")
+    copy = ingest._copy
+
+    def meddle(*args: object) -> object:
+        with path.open("ab") as file:
+            file.write(b"3\n")
+        return copy(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(ingest, "_copy", meddle)
+    with pytest.raises(Conflict) as caught:
+        store.write_csv(path, PLACE, key=None)
+    assert caught.value.code == "publish.changed"
+
+
 def test_a_source_that_changes_is_refused(
     store: DuckDBStore, write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
