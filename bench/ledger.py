@@ -6,6 +6,8 @@ import random
 import sqlite3
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -100,16 +102,20 @@ def proofs() -> dict[str, Any]:
 
     size = TreeHead.objects.order_by("size").values_list("size", flat=True).last() or 0
     chance = random.Random(1)
-    found: dict[str, list[float]] = {"proof": [], "receipt": []}
+    found: dict[str, list[float]] = {"proof": [], "proof_cpu": [], "receipt": []}
+
+    def timed(name: str, work: Callable[[], Any]) -> None:
+        clock, processor = time.perf_counter(), time.process_time()
+        work()
+        found[name].append(1_000 * (time.perf_counter() - clock))
+        if f"{name}_cpu" in found:
+            found[f"{name}_cpu"].append(1_000 * (time.process_time() - processor))
+
     for _ in range(PROOFS):
         index = chance.randrange(size)
-        began = time.perf_counter()
-        queries.inclusion(index, size)
-        found["proof"].append(1_000 * (time.perf_counter() - began))
+        timed("proof", partial(queries.inclusion, index, size))
         row = Entry.objects.get(index=index)
-        began = time.perf_counter()
-        queries.receipt_for(Event(row.event), row.subject)
-        found["receipt"].append(1_000 * (time.perf_counter() - began))
+        timed("receipt", partial(queries.receipt_for, Event(row.event), row.subject))
     return {name: [percentile(times, 0.5), percentile(times, 0.95)] for name, times in found.items()}
 
 
@@ -135,6 +141,7 @@ def main() -> None:
             f"{our.cpu / their.cpu:.1f}×",
             f"{our.peak_mb:.0f}",
             "{:.2f} / {:.2f}".format(*our.found["proof"]),
+            "{:.2f} / {:.2f}".format(*our.found["proof_cpu"]),
             "{:.2f} / {:.2f}".format(*our.found["receipt"]),
         ]
         for size, (our, their) in zip(amounts, pairs, strict=True)
@@ -148,11 +155,12 @@ def main() -> None:
             "",
             growth(amounts, [cost.peak_mb for cost in ours]),
             growth(amounts, [cost.found["proof"][0] for cost in ours]),
+            growth(amounts, [cost.found["proof_cpu"][0] for cost in ours]),
             growth(amounts, [cost.found["receipt"][0] for cost in ours]),
         ]
     )
     heads = ["entries", "entries/s", "µs CPU each", "bare SQLite", "ratio", "peak MB"]
-    heads += ["proof ms p50 / p95", "receipt ms p50 / p95"]
+    heads += ["proof ms p50 / p95", "proof CPU ms p50 / p95", "receipt ms p50 / p95"]
     rate = amounts[-1] / ours[-1].wall
     slowest = max(cost.found["proof"][1] for cost in ours)
     write(
@@ -165,7 +173,7 @@ def main() -> None:
         f"of {PROOFS} entries drawn at random. The exponents of CPU are of the whole, not of each.",
         table(heads, rows),
         f"Budget: at least 5,000 entries/s at the largest size ({'met' if rate >= 5_000 else 'not met'}: {rate:,.0f}); "
-        f"a proof in 5 ms ({'met' if slowest <= 5 else 'not met'}: {slowest:.1f} ms at the 95th percentile).",
+        f"a proof in 5 ms ({'met' if slowest <= 5 else 'not met'}: {slowest:.1f} ms by the clock, 95th percentile).",
     )
 
 

@@ -143,12 +143,12 @@ class Town:
         request = PublishTable(source=source, title="客户", key="customer_no", level=level)
         return str(catalog.publish(owner, request).id)
 
+    def publish_model(self, owner: Actor) -> str:
+        return str(catalog.publish_model(owner, PublishModel(source=self.card, inputs=("tenure",))).id)
+
     def assets(self) -> None:
         self.tables = {owner.party: self.publish(owner, self.table) for owner in self.holding(Role.PROVIDER)}
-        self.models = {
-            owner.party: str(catalog.publish_model(owner, PublishModel(source=self.card, inputs=("tenure",))).id)
-            for owner in self.holding(Role.MODELLER)
-        }
+        self.models = {owner.party: self.publish_model(owner) for owner in self.holding(Role.MODELLER)}
         provider, *others = self.holding(Role.PROVIDER)
         self.small = self.publish(provider, self.few)
         self.publish(provider, self.table, "L5")
@@ -190,12 +190,16 @@ class Town:
         ]
         provider = next(one for one in providers if one not in modellers)
         modeller = next(one for one in modellers if one not in providers)
-        table, model = self.tables[provider.party], self.models[modeller.party]
-        self.draft(provider, table, model)
-        self.draft(modeller, table, model)
-        agreements.accept(provider, self.draft(modeller, table, model).id)
-        agreements.withdraw(modeller, self.draft(provider, table, model).id)
-        agreements.withdraw(provider, self.live(provider, modeller, table).id)
+
+        def drafted_by(drafter: Actor) -> Offer:
+            # Of assets of their own: what is on sale anywhere is shown to all, and a draft would disclose nothing more.
+            return self.draft(drafter, self.publish(provider, self.table), self.publish_model(modeller))
+
+        drafted_by(provider)
+        drafted_by(modeller)
+        agreements.accept(provider, drafted_by(modeller).id)
+        agreements.withdraw(modeller, drafted_by(provider).id)
+        agreements.withdraw(provider, self.live(provider, modeller, self.publish(provider, self.table)).id)
         self.too_few = self.live(provider, modeller, self.small)
 
     def orders(self) -> None:

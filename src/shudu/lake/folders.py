@@ -56,7 +56,9 @@ def publish(lake: Path, files: Path, target: Path) -> None:
             if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
                 raise Taken from None
             raise
-        sync(target.parent)
+        # All the way up: whoever made a parent may have been killed before it was durable.
+        for folder in (target.parent, target.parent.parent, lake):
+            sync(folder)
 
 
 @contextmanager
@@ -75,9 +77,10 @@ def withdraw(lake: Path, target: Path) -> None:
     """Remove a folder whole: renamed aside first, so that nobody sees half of it."""
     if not target.is_dir():
         return
-    with staging(lake) as aside:
-        os.rename(target, aside / "withdrawn")
-        sync(target.parent)
+    with staging(lake) as aside, _sole(lake):
+        if target.is_dir():
+            os.rename(target, aside / "withdrawn")
+            sync(target.parent)
 
 
 def make_durable_folder(folder: Path) -> None:
@@ -105,18 +108,30 @@ def sweep(home: Path, known: set[str], older_than: float = GRACE) -> list[str]:
     """
     lake = home / "lake"
     kept = known | {str(PurePosixPath(path).parent) for path in known}
-    orphans = [folder for folder in lake.glob("[!.]*/*/*") if str(folder.relative_to(home)) not in kept]
     removed = []
     with _sole(lake):
-        for folder in [*orphans, *(lake / STAGING).glob("*")]:
-            if _older(folder, older_than) and (folder.parent.name != STAGING or _abandoned(folder)):
+        owners = [folder for folder in _inside(lake) if folder.name != STAGING]
+        assets = [asset for owner in owners for asset in _inside(owner)]
+        versions = [version for asset in assets for version in _inside(asset)]
+        orphans = [folder for folder in versions if str(folder.relative_to(home)) not in kept]
+        abandoned = [folder for folder in _inside(lake / STAGING) if _abandoned(folder)]
+        for folder in (*orphans, *abandoned):
+            if _older(folder, older_than):
                 shutil.rmtree(folder, ignore_errors=True)
                 removed.append(str(folder.relative_to(home)))
-        for folder in [*lake.glob("[!.]*/*"), *lake.glob("[!.]*")]:
+        for folder in (*assets, *owners):
             if _older(folder, older_than):
                 with suppress(OSError):  # not empty
                     folder.rmdir()
     return removed
+
+
+def _inside(folder: Path) -> list[Path]:
+    """What lies in a folder that others may be removing."""
+    try:
+        return list(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
 
 
 def _older(folder: Path, seconds: float) -> bool:
@@ -128,7 +143,11 @@ def _older(folder: Path, seconds: float) -> bool:
 
 
 def _abandoned(folder: Path) -> bool:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    """Has its writer died? The lock of a process ends with it."""
+    try:
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except FileNotFoundError:
+        return False
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
