@@ -16,12 +16,15 @@ from shudu.cleanroom import guard
 # A process that leaves its session and its parent, as bubblewrap's do, and says who it is.
 STRAY = """
 import os, sys, time
+heard, told = os.pipe()
 if os.fork() == 0:
     os.setsid()
     if os.fork() == 0:
         print(os.getpid(), flush=True)
+        os.write(told, b"!")
         time.sleep(120)
     os._exit(0)
+os.read(heard, 1)  # the job goes on, or ends, once its stray has said who it is
 """
 
 Start = Callable[[str], "subprocess.Popen[str]"]
