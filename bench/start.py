@@ -86,8 +86,8 @@ def main() -> None:
         [said(size), amount(cost.wall), amount(cost.found["slowest"]), amount(1_000 * cost.found["again"])]
         for size, cost in zip(amounts, costs, strict=True)
     ]
-    firsts, agains = [cost.wall for cost in costs], [cost.found["again"] for cost in costs]
-    rows.append(["exponent", growth(amounts, firsts), "", growth(amounts, agains)])
+    firsts, again_s = [cost.wall for cost in costs], [cost.found["again"] for cost in costs]
+    rows.append(["exponent", growth(amounts, firsts), "", growth(amounts, again_s)])
     slowest = max(firsts)
     write(
         "start",
