@@ -7,12 +7,13 @@ time, which is how an operation dies in the middle; every action looks several t
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
-from kernel.model import ATTEMPTS, PURPOSE, Asset, Run
+from kernel.model import ATTEMPTS, PURPOSE, Asset, Order, Run
 from kernel.trading import Trading
 from kernel.world import GOING, LEASE, LOOKS, MANNERS, PICK, WHO, Killed, nothing
 from shudu.cleanroom.sandbox import failure
@@ -24,6 +25,17 @@ from shudu.runs import actions as runs
 from shudu.runs.models import Run as RunRow
 from shudu.runs.models import RunOutput
 from shudu.runs.worker import Worker
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Where a run stands after a worker: a failed one with the code of what it failed of."""
+
+    state: str
+    step: str
+    attempt: int
+    lease: datetime
+    code: str = ""
 
 
 class Kernel(Trading):
@@ -75,6 +87,8 @@ class Kernel(Trading):
             "unforeseen": self.stumble,
             "slow": lambda: self.pass_time(LEASE + timedelta(seconds=1)),
             "overtaken": lambda: self.overtake(run_id),
+            "robbed": lambda: self.rob(run_id),
+            "revoked": lambda: self.revoke_meanwhile(self.model.orders[run.order].agreements[pick % 2]),
         }.get(manner, nothing)
         outcome = self.foresee(run, manner) if free else None
         try:
@@ -90,7 +104,8 @@ class Kernel(Trading):
         if manner == "killed":
             self.observe(run_id)
         elif outcome is not None:
-            run.state, run.step, run.attempt, run.lease = outcome
+            run.state, run.step, run.attempt, run.lease = outcome.state, outcome.step, outcome.attempt, outcome.lease
+            assert RunRow.objects.get(pk=run_id).error.get("code", "") == outcome.code
             self.seen[f"worker {manner}: {run.state}"] += 1
             if run.state != "queued":
                 self.model.events[f"run.{run.state}"] += 1
@@ -98,32 +113,40 @@ class Kernel(Trading):
         if news:
             self.spread(None)
 
-    def foresee(self, run: Run, manner: str) -> tuple[str, str, int, datetime | None]:
-        """State, step, attempt and lease after a worker that dies of nothing has done what it can."""
+    def foresee(self, run: Run, manner: str) -> Outcome:
+        """What has become of a run after a worker that dies of nothing has done what it can."""
         order, now, step = self.model.orders[run.order], self.clock.moment, run.step
-        attempt, lease = run.attempt + 1, now + LEASE
+        attempt, lease, later = run.attempt + 1, now + LEASE, now + LEASE + timedelta(seconds=1)
+        small = self.model.assets[self.model.offers[order.offer].data].kind == "small"
         while True:
-            if attempt > ATTEMPTS or self.model.failing(order, step, now):
-                return "failed", "", attempt, lease
+            if code := "run.internal" if attempt > ATTEMPTS else self.model.failing(order, step, now):
+                return Outcome("failed", "", attempt, lease, code)
             if step == "close":
-                return "closed", "", attempt, lease
+                return Outcome("closed", "", attempt, lease)
             if step == "compute":
-                if manner == "broken":
-                    return "failed", "", attempt, lease
-                if manner == "unforeseen":
-                    return "queued", step, attempt, now + timedelta(seconds=1)
-                if manner == "slow":
-                    return "queued", step, attempt, lease
-                if self.model.assets[self.model.offers[order.offer].data].kind == "small" and manner != "overtaken":
-                    return "failed", "", attempt, lease
-                if manner == "overtaken":
-                    later = now + LEASE + timedelta(seconds=1)
-                    small = self.model.assets[self.model.offers[order.offer].data].kind == "small"
-                    for following in ("compute", "close"):
-                        if self.model.failing(order, following, later) or small:
-                            return "failed", "", attempt + 1, later + LEASE
-                    return "closed", "", 1, later + LEASE
+                match manner:
+                    case "broken":
+                        return Outcome("failed", "", attempt, lease, "model.failed")
+                    case "unforeseen":
+                        return Outcome("queued", step, attempt, now + timedelta(seconds=1))
+                    case "slow":
+                        return Outcome("queued", step, attempt, lease)
+                    case "robbed":
+                        return Outcome("queued", step, attempt + 1, later + LEASE)
+                    case "overtaken":
+                        return self.foresee_other(order, attempt + 1, later, small)
+                if small:
+                    return Outcome("failed", "", attempt, lease, "release.too_few")
+                if manner == "revoked":
+                    return Outcome("failed", "", 1, lease, "agreement.revoked")
             step, attempt, lease = {"bind": "compute", "compute": "close"}[step], 1, now + LEASE
+
+    def foresee_other(self, order: Order, attempt: int, later: datetime, small: bool) -> Outcome:
+        """What the worker that overtakes the first one makes of the rest."""
+        code = "run.internal" if attempt > ATTEMPTS else self.model.failing(order, "compute", later)
+        if code or small:
+            return Outcome("failed", "", attempt, later + LEASE, code or "release.too_few")
+        return Outcome("closed", "", 1, later + LEASE)
 
     def break_down(self) -> None:
         raise failure("model.failed")
@@ -133,12 +156,22 @@ class Kernel(Trading):
 
     def overtake(self, run_id: str) -> None:
         """While one worker computes, its lease ends, and another does the whole run."""
+        other, claimed = self.rob(run_id)
+        other._carry(claimed)
+
+    def rob(self, run_id: str) -> tuple[Worker, RunRow]:
+        """While one worker computes, its lease ends, and another takes the run: what the first finds counts no more."""
         self.world.before = nothing
         self.pass_time(LEASE + timedelta(seconds=1))
         other = Worker()
         claimed = other._claim(run_id)
         assert claimed is not None
-        other._carry(claimed)
+        return other, claimed
+
+    def revoke_meanwhile(self, agreement_id: str) -> None:
+        """While a worker computes, one of the agreements it computes under is revoked."""
+        self.world.before = nothing
+        self.end(agreement_id, self.model.agreements[agreement_id].assigner)
 
     def pass_time(self, by: timedelta) -> None:
         self.clock.moment += by

@@ -23,6 +23,7 @@ REACHED = {
     *("place killed", "start_run killed", "dispatch killed", "sequence killed", "worker killed"),
     *("worker well: closed", "worker well: failed", "worker broken: failed", "worker unforeseen: queued"),
     *("worker slow: queued", "worker overtaken: closed", "worker overtaken: failed"),
+    *("worker robbed: queued", "worker revoked: failed"),
     *("asked again", "delivered anew"),
 }
 

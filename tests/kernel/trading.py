@@ -43,11 +43,14 @@ class Trading(Invariants):
             self.add_party(TRADE)
         provider, modeller, buyer = list(self.model.roles)[1:]
         self.give(buyer, 100_000)
-        self.put(provider, "table")
+        for kind in ("table", "small"):
+            self.put(provider, kind)
         self.put(modeller, "model")
-        offer = self.offer(provider, *self.model.assets, price=1_001, count=3, days=30, weights=(60, 30))
-        for assigner in (provider, modeller):
-            self.agree(assigner, offer)
+        *tables, model = self.model.assets
+        for table in tables:
+            offer = self.offer(provider, table, model, price=1_001, count=3, days=30, weights=(60, 30))
+            for assigner in (provider, modeller):
+                self.agree(assigner, offer)
 
     # --- doing, and comparing what came of it
 
@@ -228,7 +231,8 @@ class Trading(Invariants):
         models = [(name, asset.owner) for name, asset in known if asset.kind == "model"]
         if tables and models:
             (data, provider), (model, modeller) = self.choose(tables, pick), self.choose(models, which)
-            offer = self.offer(provider, data, model, price=pick, count=1 + pick % 3, days=30, weights=(60, 30))
+            days = (0, 1, 30)[pick % 3]
+            offer = self.offer(provider, data, model, price=pick, count=1 + which % 3, days=days, weights=(60, 30))
             for assigner in dict.fromkeys((provider, modeller)):
                 self.agree(assigner, offer)
         else:
@@ -304,7 +308,10 @@ class Trading(Invariants):
     @rule(pick=PICK, who=WHO, looks=LOOKS)
     def revoke(self, pick: int, who: int, looks: int | None) -> None:
         agreement_id, agreement = self.choose(self.model.agreements.items(), pick)
-        by = self.somebody(pick, who, agreement.assigner)
+        self.end(agreement_id, self.somebody(pick, who, agreement.assigner), looks)
+
+    def end(self, agreement_id: str, by: str, looks: int | None = None) -> None:
+        agreement = self.model.agreements[agreement_id]
         foretold = self.model.revoking(by, agreement)
         if self.act(agreements.revoke, by, agreement_id, "breach", foretold=foretold, looks=looks):
             agreement.revoked = True

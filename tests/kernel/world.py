@@ -102,7 +102,8 @@ PICK = st.integers(0, 1_000)
 WHO = st.integers(0, 7)
 # Mostly nobody dies.
 LOOKS = st.one_of(st.none(), st.none(), st.none(), st.integers(0, 12))
-MANNERS = ("well", "well", "well", "broken", "unforeseen", "slow", "overtaken", "killed")
+# How a worker fares with a run: see `Kernel.work`.
+MANNERS = (*("well",) * 4, "broken", "unforeseen", "slow", "overtaken", "robbed", "revoked", "killed")
 
 GOING: dict[str, Any] = {"pick": PICK, "manner": st.sampled_from(MANNERS), "looks": st.integers(0, 25)}
 
