@@ -75,7 +75,8 @@ def protected(place: Path, rows: int) -> Cost:
     checked = time.perf_counter() - began
     with job_folder() as inside:
         rows_for(inside / "data.arrow", rows)
-        spec = JobSpec("scorecard", json.dumps(card()).encode(), inside / "data.arrow", rows, output)
+        inputs = tuple((one["column"], one["kind"]) for one in card()["inputs"])
+        spec = JobSpec("scorecard", json.dumps(card()).encode(), inside / "data.arrow", rows, inputs, output)
         kept: list[Any] = []
         cost = cost_of(lambda: kept.append(read_scores(sandbox().run(spec), rows, output)))
     groups = release_rows(rows)
@@ -89,10 +90,15 @@ def protected(place: Path, rows: int) -> Cost:
 def unprotected(place: Path, rows: int) -> Cost:
     """`inside.py` itself in a fresh process, started as it is inside: two packages, no threads."""
     from shudu.cleanroom import inside
-    from shudu.cleanroom.execution import ENVIRONMENT
+    from shudu.cleanroom.command import ENVIRONMENT
+    from shudu.cleanroom.evaluators import EVALUATORS
+    from shudu.cleanroom.execution import frame
+    from shudu.cleanroom.sandbox import JobSpec, OutputSpec
 
     rows_for(place / "data.arrow", rows)
-    (place / "model.json").write_text(json.dumps(card()), "utf-8")
+    inputs = tuple((one["column"], one["kind"]) for one in card()["inputs"])
+    output = OutputSpec("score", 0.0, 1_000.0)
+    told = frame(JobSpec("scorecard", json.dumps(card()).encode(), place / "data.arrow", rows, inputs, output))
     # The packages the sandbox has and no others: pyarrow looks for what else there is, which takes longer than the job.
     packages = place / "site"
     packages.mkdir()
@@ -100,13 +106,13 @@ def unprotected(place: Path, rows: int) -> Cost:
         if (there := Path(np.__file__).parents[1] / name).is_dir():
             (packages / name).symlink_to(there)
     start = [sys.executable, "-S", "-B", "-P", inside.__file__]
-    command = [*start, "scorecard", str(place / "model.json"), str(place / "data.arrow")]
-    told = {name: value for name, value in ENVIRONMENT.items() if name != "LD_LIBRARY_PATH"}
-    told["PYTHONPATH"] = str(packages)
+    command = [*start, str(EVALUATORS["scorecard"].path), str(place / "data.arrow")]
+    environment = {name: value for name, value in ENVIRONMENT.items() if name != "LD_LIBRARY_PATH"}
+    environment["PYTHONPATH"] = str(packages)
     kept: list[bytes] = []
 
     def work() -> None:
-        kept.append(subprocess.run(command, env=told, stdout=subprocess.PIPE, check=True).stdout)
+        kept.append(subprocess.run(command, input=told, env=environment, stdout=subprocess.PIPE, check=True).stdout)
 
     cost = cost_of(work)
     scores = pa.ipc.open_stream(kept[0]).read_all().column(0).to_numpy()

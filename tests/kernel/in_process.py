@@ -7,12 +7,13 @@ it writes is read and released as ever. What the walls hold is tested in tests/u
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Callable
+from dataclasses import asdict
 
 import pyarrow as pa
 
 from shudu.cleanroom import inside
+from shudu.cleanroom.evaluators import EVALUATORS
 from shudu.cleanroom.sandbox import Capabilities, JobSpec
 
 _NO_WALLS = Capabilities(
@@ -40,8 +41,10 @@ class InProcess:
     def run(self, job: JobSpec) -> bytes:
         self.before()
         scores = io.BytesIO()
+        evaluator = inside.evaluator(str(EVALUATORS[job.kind].path))
+        score = evaluator.load(job.model, [list(one) for one in job.inputs], asdict(job.output))
         with pa.OSFile(str(job.data)) as rows:
-            inside.write_scores(inside.score_file(json.loads(job.model), rows), scores)
+            inside.write_scores(inside.score_file(score, [column for column, _ in job.inputs], rows), scores)
         return scores.getvalue()
 
     def capabilities(self) -> Capabilities:

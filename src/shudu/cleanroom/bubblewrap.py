@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import platform
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,10 @@ import pyarrow as pa
 
 from shudu.policy.types import Text
 
-from .execution import ENVIRONMENT, NAMESPACES, NOBODY, execute
-from .runtime import runtime, unavailable
+from .command import ENVIRONMENT, NOBODY
+from .evaluators import EVALUATORS
+from .execution import NAMESPACES, execute
+from .runtime import has_packages, runtime, unavailable
 from .sandbox import (
     Capabilities,
     JobSpec,
@@ -36,7 +39,6 @@ from .sandbox import (
 
 INSIDE = Path(__file__).with_name("inside.py")
 _CANARY = Path(__file__).with_name("canary.py")
-_KINDS = ("scorecard",)
 
 
 class Bubblewrap:
@@ -49,7 +51,7 @@ class Bubblewrap:
         """See `Sandbox.run`. The data file becomes read-only for everybody; its folder keeps others out."""
         if job.kind not in self.capabilities().kinds:
             raise ValueError(f"no sandbox runs models of kind {job.kind}")
-        return execute(self.worker, job, (), output_bytes(job.rows)).out
+        return execute(self.worker, job, output_bytes(job.rows)).out
 
     def capabilities(self) -> Capabilities:
         """See `Sandbox.capabilities`; checked once for this process and boot."""
@@ -90,11 +92,11 @@ def _check(boot: str) -> Capabilities:
         secret.write_bytes(b"canary")
         secret.chmod(0o644)
         spec = OutputSpec("score", 0.0, 10.0)
-        job = JobSpec("scorecard", json.dumps(_CARD).encode(), data, 3, spec, _LIMITS)
+        job = JobSpec("scorecard", json.dumps(_CARD).encode(), data, 3, (("x", "number"),), spec, _LIMITS)
         try:
-            good = execute(INSIDE, job, (), output_bytes(3))
+            good = execute(INSIDE, job, output_bytes(3))
             scores = read_scores(good.out, 3, spec)
-            bad = execute(_CANARY, job, (str(secret),), 65_536)
+            bad = execute(_CANARY, replace(job, model=os.fsencode(secret)), 65_536)
             seen = json.loads(bad.out)
         except (SandboxError, ValueError) as error:
             detail = getattr(error, "owner_log", b"").decode("utf-8", "replace")[-300:]
@@ -122,7 +124,7 @@ def _check(boot: str) -> Capabilities:
     return Capabilities(
         backend="bubblewrap",
         version=runtime().version,
-        kinds=_KINDS,
+        kinds=tuple(kind for kind, one in EVALUATORS.items() if has_packages(one.packages)),
         kernel=platform.release(),
         namespaces=(*apart, "user"),
         seccomp=seen["seccomp"],

@@ -1,6 +1,6 @@
 """Runs inside the sandbox before the first job: tries what a model must not do, and prints how each attempt ended.
 
-Standalone, standard library only; `bubblewrap.py` holds the answers it expects. `python canary.py canary HOST_FILE`
+Standalone, standard library only; `bubblewrap.py` holds the answers it expects. Its model is the path of a host file.
 """
 
 import ctypes
@@ -47,7 +47,10 @@ def _capabilities() -> int:
     return max(found)
 
 
-def main(_kind: str, host_file: str) -> None:
+def main() -> None:
+    told = sys.stdin.buffer
+    job = json.loads(told.read(int.from_bytes(told.read(8), "little")))
+    host_file = told.read(job["model"])
     limits = ("AS", "CORE", "CPU", "FSIZE", "NOFILE", "NPROC")
     report = {
         "capabilities": _capabilities(),
@@ -76,4 +79,4 @@ def main(_kind: str, host_file: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

@@ -1,42 +1,32 @@
-"""One job as a process: started in its namespaces, fed, watched, and ended.
+"""One job as a process: started in its namespaces, told its job, watched, and ended.
 
-Whatever happens — an error, too much output, the wall clock, our own death — the guard (guard.py) ends all of it.
+A process is started for one job and never given a second. Whatever happens — an error, too much output, the wall clock,
+our own death — the guard (guard.py) ends all of it.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import random
 import selectors
+import shutil
 import signal
 import subprocess
-import sys
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, Self
 
 from shudu.policy.types import Text
 
+from .command import Descriptors, command
 from .launch import MEMORY_EXIT
-from .runtime import Runtime, runtime, unavailable
-from .sandbox import JobSpec, Limits, failure, require_private
+from .runtime import runtime, unavailable
+from .sandbox import JobSpec, Limits, failure, job_folder, require_private
 
-NOBODY = 65_534
 NAMESPACES = ("cgroup", "ipc", "mnt", "net", "pid", "uts")
-# All a job is told by its environment: one thread, and as little address space as that needs.
-ENVIRONMENT = {
-    "ARROW_DEFAULT_MEMORY_POOL": "system",
-    "JE_ARROW_MALLOC_CONF": "background_thread:false",
-    "LD_LIBRARY_PATH": "/py/lib",
-    "MALLOC_ARENA_MAX": "1",
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-}
-_BENEATH = Path(__file__).parent
-_STAGED = "/tmp"  # noqa: S108 - in a mount namespace of the job's own
+_DOES_NOT_START = Text("数据沙箱无法启动，模型不予运行。", "The clean room does not start, so no model is run.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,136 +38,149 @@ class Outcome:
     namespaces: dict[str, int]
 
 
-def execute(worker: Path, job: JobSpec, arguments: tuple[str, ...], cap: int) -> Outcome:
+def execute(worker: Path, job: JobSpec, cap: int) -> Outcome:
     """Run `worker` on `job` and wait for it. Raises SandboxError, or SandboxUnavailable if it never started."""
     require_private(job.data.parent)
-    job.data.chmod(0o444)
-    parts = runtime()
-    began = time.monotonic()
-    status, status_in = os.pipe()
-    model, rules = _memory_file("model", job.model), _memory_file("filter", parts.filter)
-    try:
-        argv = _command(parts, worker, job, arguments, model, rules, status_in)
-        process = subprocess.Popen(
-            argv,
-            stdin=subprocess.PIPE,  # the guard's lifeline
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            # bwrap --clearenv alone would leave ours readable in the /proc of its first process.
-            env={},
-            cwd="/",
-            pass_fds=(model, rules, status_in),
-            start_new_session=True,
-        )
-    except OSError as error:
-        os.close(status)
-        raise unavailable(
-            Text("数据沙箱无法启动，模型不予运行。", "The clean room does not start, so no model is run."),
-            detail=str(error),
-        ) from None
-    finally:
-        for descriptor in (model, rules, status_in):
-            os.close(descriptor)
-    with process, open(status, "rb") as told:
-        out, log, stopped = _drain(process, cap, job.limits, began)
-        found = _status(told)
-    code = process.returncode
-    if stopped:
-        raise failure(stopped, log)
-    if "exit-code" not in found:
-        raise unavailable(
-            Text("数据沙箱无法启动，模型不予运行。", "The clean room does not start, so no model is run."),
-            detail=log.decode("utf-8", "replace").strip()[-300:],
-        )
-    if code:
-        raise failure(_code(code, time.monotonic() - began, job.limits), log)
-    return Outcome(out, log, {name: int(found.get(f"{name}-namespace", 0)) for name in NAMESPACES})
+    with Started(worker, job.kind, job.limits) as process:
+        return process.run(job, cap)
 
 
-def _command(
-    parts: Runtime, worker: Path, job: JobSpec, arguments: tuple[str, ...], model: int, rules: int, status: int
-) -> list[str]:
-    """The guard, and what it shall start; root's guard finds every source in a place of its own below /tmp."""
-    binds = [*parts.binds, (worker, "/in/worker.py"), (job.data, "/in/data")]
-    sources = [os.path.realpath(source) for source, _ in binds]
-    plan: dict[str, Any] = {"uid": None, "binds": []}
-    program = str(parts.bwrap)
-    if os.geteuid() == 0:
-        # Numbered, so that no name of the host's shows in the job's mounts.
-        staged = [(source, f"{_STAGED}/{place}") for place, source in enumerate(sources)]
-        sources = [target for _, target in staged]
-        if parts.bundled:
-            staged += [(str(one), f"{_STAGED}/b/{one.name}") for one in parts.bundled if one.is_dir()]
-            program = f"{_STAGED}/b/{parts.bwrap.relative_to(parts.bundled[0].parent)}"
-        plan = {"uid": _job_uid(), "binds": staged}
-    options = _options([(source, place) for source, (_, place) in zip(sources, binds, strict=True)], parts)
-    options += ["--perms", "0444", "--ro-bind-data", str(model), "/in/model", "--chdir", "/in", "--remount-ro", "/"]
-    options += ["--seccomp", str(rules), "--json-status-fd", str(status), "--"]
-    limits = {
-        "AS": (job.limits.memory_mb << 20,) * 2,
-        "CORE": (0, 0),
-        "CPU": (job.limits.cpu_seconds, job.limits.cpu_seconds + 1),
-        "FSIZE": (0, 0),
-        "NOFILE": (job.limits.open_files,) * 2,
-        "NPROC": (1, 1),
+class Started:
+    """A process in the sandbox that imports what its kind of model needs and then waits to be told its one job.
+
+    While it waits it holds nothing of anybody's: no model, no row, no name. Raises SandboxUnavailable.
+    """
+
+    def __init__(self, worker: Path, kind: str, limits: Limits) -> None:
+        self.worker, self.kind, self.limits = worker, kind, limits
+        parts = runtime()
+        with ExitStack() as undo:
+            self._rows = undo.enter_context(job_folder()) / "rows"
+            self._rows.mkdir()
+            self._rows.chmod(0o755)  # its folder keeps everybody else out
+            told, self._tell = os.pipe()
+            self._status, status = os.pipe()
+            undo.callback(os.close, self._tell)
+            undo.callback(os.close, self._status)
+            passed = Descriptors(told, _memory_file("filter", parts.filter), status)
+            try:
+                self._process = subprocess.Popen(
+                    command(parts, worker, kind, self._rows, limits, passed),
+                    stdin=subprocess.PIPE,  # the guard's lifeline
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    # bwrap --clearenv alone would leave ours readable in the /proc of its first process.
+                    env={},
+                    cwd="/",
+                    pass_fds=(passed.told, passed.rules, passed.status),
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise unavailable(_DOES_NOT_START, detail=str(error)) from None
+            finally:
+                for descriptor in (passed.told, passed.rules, passed.status):
+                    os.close(descriptor)
+            undo.callback(self._end)
+            self._held = undo.pop_all()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._held.close()
+
+    def run(self, job: JobSpec, cap: int) -> Outcome:
+        """Tell it `job` and wait; the wall clock begins now. At most `cap` bytes of output are taken. Once only."""
+        require_private(job.data.parent)
+        job.data.chmod(0o444)
+        try:
+            os.link(job.data, self._rows / "data")
+        except OSError:  # on another file system
+            shutil.copyfile(job.data, self._rows / "data")
+        began = time.monotonic()
+        out, log, stopped = self._drain(frame(job), cap, began + job.limits.wall_seconds)
+        self._end()
+        found = self._account()
+        code = self._process.returncode
+        if stopped:
+            raise failure(stopped, log)
+        if "exit-code" not in found:
+            raise unavailable(_DOES_NOT_START, detail=log.decode("utf-8", "replace").strip()[-300:])
+        if code:
+            raise failure(_code(code, time.monotonic() - began, job.limits), log)
+        return Outcome(out, log, {name: int(found.get(f"{name}-namespace", 0)) for name in NAMESPACES})
+
+    def _drain(self, told: bytes, cap: int, deadline: float) -> tuple[bytes, bytes, str]:
+        """What the job wrote, what it said, and why it was stopped, if it was; it is told its job meanwhile."""
+        out, log, stopped = bytearray(), bytearray(), ""
+        process, rest = self._process, memoryview(told)
+        os.set_blocking(self._tell, False)
+        ended = os.pidfd_open(process.pid)
+        try:
+            with selectors.DefaultSelector() as waiting:
+                for source in (process.stdout, process.stderr, ended):
+                    assert source is not None
+                    waiting.register(source, selectors.EVENT_READ)
+                waiting.register(self._tell, selectors.EVENT_WRITE)
+                while waiting.get_map() and not stopped:
+                    ready = waiting.select(max(0.0, deadline - time.monotonic()))
+                    if not ready:
+                        stopped = "model.timeout"
+                    for key, _ in ready:
+                        if key.fileobj == self._tell:
+                            rest = _write(self._tell, rest)
+                            if not rest:
+                                waiting.unregister(self._tell)
+                        elif key.fileobj == ended:
+                            waiting.unregister(ended)
+                        elif not (piece := os.read(key.fd, 1 << 20)):
+                            waiting.unregister(key.fileobj)
+                        elif key.fileobj is process.stderr:
+                            log += piece[: max(0, self.limits.log_bytes - len(log))]
+                        else:
+                            out += piece
+                            stopped = "model.output" if len(out) > cap else stopped
+        finally:
+            os.close(ended)
+        return bytes(out), bytes(log), stopped
+
+    def _account(self) -> dict[str, Any]:
+        """Bubblewrap's own: the namespaces it made, and an exit code only if the job really began."""
+        found: dict[str, Any] = {}
+        with open(self._status, "rb", closefd=False) as told:
+            for line in told.read().splitlines():
+                found |= json.loads(line)
+        return found
+
+    def _end(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait()
+        for pipe in (self._process.stdout, self._process.stderr):
+            assert pipe is not None
+            pipe.close()
+
+
+def frame(job: JobSpec) -> bytes:
+    """The job as `inside.read_job` reads it."""
+    told = {
+        "inputs": job.inputs,
+        "output": {"name": job.output.name, "min": job.output.min, "max": job.output.max},
+        "rows": job.rows,
+        "model": len(job.model),
     }
-    inside = [parts.python, "-I", "-S", "-B", "-c", _text("launch.py"), json.dumps(limits)]
-    plan["argv"] = [program, *options, *inside, "/in/worker.py", job.kind, *arguments]
-    return [sys.executable, "-I", "-S", "-B", "-c", _text("guard.py"), json.dumps(plan)]
+    head = json.dumps(told).encode()
+    return len(head).to_bytes(8, "little") + head + job.model
 
 
-def _options(binds: list[tuple[str, str]], parts: Runtime) -> list[str]:
-    """What bubblewrap is told for every job."""
-    options = [f"--unshare-{name}" for name in ("user", "pid", "net", "ipc", "uts", "cgroup-try")]
-    options += ["--disable-userns", "--die-with-parent", "--new-session", "--cap-drop", "ALL"]
-    options += ["--uid", str(NOBODY), "--gid", str(NOBODY), "--hostname", "job", "--clearenv"]
-    for source, place in binds:
-        options += ["--ro-bind", source, place]
-    options += parts.options
-    for name, value in ENVIRONMENT.items():
-        options += ["--setenv", name, value]
-    return options
-
-
-def _drain(process: subprocess.Popen[bytes], cap: int, limits: Limits, began: float) -> tuple[bytes, bytes, str]:
-    """What the job wrote (at most `cap` bytes), what it said, and why it was stopped, if it was."""
-    out, log, stopped = bytearray(), bytearray(), ""
-    deadline = began + limits.wall_seconds
-    ended = os.pidfd_open(process.pid)
+def _write(descriptor: int, rest: memoryview) -> memoryview:
+    """What is still to be written; nothing once nobody reads any more."""
     try:
-        with selectors.DefaultSelector() as waiting:
-            for source in (process.stdout, process.stderr, ended):
-                assert source is not None
-                waiting.register(source, selectors.EVENT_READ)
-            while waiting.get_map() and not stopped:
-                ready = waiting.select(max(0.0, deadline - time.monotonic()))
-                if not ready:
-                    stopped = "model.timeout"
-                for key, _ in ready:
-                    if key.fileobj is ended:
-                        waiting.unregister(ended)
-                        continue
-                    if not (piece := os.read(key.fd, 1 << 20)):
-                        waiting.unregister(key.fileobj)
-                    elif key.fileobj is process.stderr:
-                        log += piece[: max(0, limits.log_bytes - len(log))]
-                    else:
-                        out += piece
-                        stopped = "model.output" if len(out) > cap else stopped
-    finally:
-        os.close(ended)
-        assert process.stdin is not None
-        process.stdin.close()
-        process.wait()
-    return bytes(out), bytes(log), stopped
-
-
-def _status(told: IO[bytes]) -> dict[str, Any]:
-    """Bubblewrap's own account: the namespaces it made, and an exit code only if the job really began."""
-    found: dict[str, Any] = {}
-    for line in told.read().splitlines():
-        found |= json.loads(line)
-    return found
+        return rest[os.write(descriptor, rest[: 1 << 20]) :]
+    except BlockingIOError:
+        return rest
+    except BrokenPipeError:
+        return rest[len(rest) :]
 
 
 def _code(exit_code: int, seconds: float, limits: Limits) -> str:
@@ -197,15 +200,3 @@ def _memory_file(name: str, content: bytes) -> int:
         file.write(content)
     os.lseek(descriptor, 0, os.SEEK_SET)
     return descriptor
-
-
-@cache
-def _text(name: str) -> str:
-    return (_BENEATH / name).read_text("utf-8")
-
-
-def _job_uid() -> int:
-    """A user id nobody has: drawn from the top of those this machine (or container) knows, below 2³¹."""
-    ranges = [line.split() for line in Path("/proc/self/uid_map").read_text("ascii").splitlines()]
-    top = min(max(int(first) + int(count) for first, _, count in ranges), 1 << 31)
-    return top - 2 - random.SystemRandom().randrange(min(1 << 24, top // 64))

@@ -1,6 +1,7 @@
 """Stands between us and bubblewrap, a process for each job: `guard.py JOB`, standard library only.
 
-JOB is JSON {argv, binds, uid}. Standard input is a pipe that whoever wants the job holds open and never writes to. The
+JOB is JSON {argv, binds, uid, stdin}: `stdin` is the descriptor the job is told from, null for none. Our own
+standard input is a pipe that whoever wants the job holds open and never writes to. The
 job ends when that pipe closes, however its holder died. Bubblewrap's own --die-with-parent comes too late when
 its parent dies while it is still making the namespaces: a job could then run with nobody's clock over it.
 
@@ -48,15 +49,18 @@ def _stage(binds: list[tuple[str, str]], uid: int) -> None:
     os.setresuid(uid, uid, uid)
 
 
-def _start(argv: list[str]) -> int:
+def _start(argv: list[str], told: int | None) -> int:
+    source = os.open("/dev/null", os.O_RDONLY) if told is None else told
     child = os.fork()
     if child == 0:
         try:
-            os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
+            os.dup2(source, 0)
+            os.close(source)
             os.execv(argv[0], argv)
         except OSError as error:
             print(error, file=sys.stderr, flush=True)
         os._exit(127)
+    os.close(source)
     return child
 
 
@@ -89,7 +93,7 @@ def main() -> None:
     _must(_libc.prctl(_SUBREAPER, 1, 0, 0, 0))
     if job["uid"] is not None:
         _stage(job["binds"], job["uid"])
-    child = _start(job["argv"])
+    child = _start(job["argv"], job["stdin"])
     waiting = select.poll()
     waiting.register(os.pidfd_open(child), select.POLLIN)
     waiting.register(0, select.POLLIN)

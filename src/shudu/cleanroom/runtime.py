@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import platform
 import shutil
@@ -67,7 +68,7 @@ def runtime() -> Runtime:
         bwrap,
         bundled,
         told.stdout.split()[-1],
-        (*libraries, *interpreter, *_packages()),
+        (*libraries, *interpreter, *packages(("numpy", "pyarrow"))),
         (*links, *masks),
         python,
         program,
@@ -123,12 +124,30 @@ def _python() -> tuple[list[tuple[Path, str]], list[str]]:
     return binds, masks
 
 
-def _packages() -> list[tuple[Path, str]]:
+def packages(names: tuple[str, ...]) -> list[tuple[Path, str]]:
+    """What to bind below /site for these names (see `evaluators.Evaluator`). Raises SandboxUnavailable."""
+    site = _site()
     binds = []
-    for package in ("numpy", "pyarrow"):
-        found = find_spec(package)
-        if found is None or found.origin is None:
-            raise unavailable(Text(f"缺少 Python 包 {package}。", f"The Python package {package} is missing."))
-        folder = Path(found.origin).parent
-        binds += [(one, f"/site/{one.name}") for one in (folder, folder.with_name(f"{package}.libs")) if one.is_dir()]
+    for name in names:
+        found = [site / name, site / f"{name}.py", *sorted(site.glob(f"{glob.escape(name)}.*.so"))]
+        here = [one for one in found if one.exists()][:1]
+        if not here:
+            raise unavailable(Text(f"缺少 Python 包 {name}。", f"The Python package {name} is missing."))
+        here += [libraries] if (libraries := site / f"{name}.libs").is_dir() else []
+        binds += [(one, f"/site/{one.name}") for one in here]
     return binds
+
+
+def has_packages(names: tuple[str, ...]) -> bool:
+    try:
+        packages(names)
+    except SandboxUnavailable:
+        return False
+    return True
+
+
+def _site() -> Path:
+    found = find_spec("numpy")
+    if found is None or found.origin is None:
+        raise unavailable(Text("缺少 Python 包 numpy。", "The Python package numpy is missing."))
+    return Path(found.origin).parents[1]

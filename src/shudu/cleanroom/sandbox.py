@@ -54,7 +54,8 @@ class Limits:
 class JobSpec:
     """One run of one model.
 
-    `data` is an uncompressed Arrow IPC file of the declared inputs, in declared order, in a folder made by
+    `kind` is one of `evaluators.EVALUATORS`. `inputs` are the declared columns and what they are (`number`,
+    `category`), in declared order. `data` is an uncompressed Arrow IPC file of exactly these, in a folder made by
     `job_folder()`; write it in batches of about 100,000 rows, for the job holds one batch at a time.
     """
 
@@ -62,6 +63,7 @@ class JobSpec:
     model: bytes = field(repr=False)
     data: Path
     rows: int
+    inputs: tuple[tuple[str, str], ...]
     output: OutputSpec
     limits: Limits = Limits()
 

@@ -27,8 +27,8 @@ from shudu.runs.types import Outcome, RunKind, Step, Work
 
 from . import release
 from .bubblewrap import sandbox
+from .kinds.scorecard import Scorecard, check_columns, parse
 from .sandbox import JobSpec, OutputSpec, job_folder, read_scores
-from .scorecard import Scorecard, check_columns, parse
 
 
 def bind(work: Work) -> Mapping[str, Any]:
@@ -51,7 +51,8 @@ def compute(work: Work) -> Mapping[str, Any]:
     with job_folder() as folder:
         rows = store.export_ipc(files, place, model.columns, folder / "data.arrow")
         output = OutputSpec(model.output.name, model.output.min, model.output.max)
-        raw = sandbox().run(JobSpec("scorecard", model_bytes, folder / "data.arrow", rows, output))
+        inputs = tuple((one.column, one.kind) for one in model.inputs)
+        raw = sandbox().run(JobSpec("scorecard", model_bytes, folder / "data.arrow", rows, inputs, output))
     scores = read_scores(raw, rows, output)
     trusted = [_entity_key(data), *sorted(agreed.group_by)]
     released = release.release(scores, store.read_table(files, place, trusted), _spec(data, agreed))

@@ -41,6 +41,7 @@ CARD: Card = {
         "contact": "models@example.org",
     },
 }
+INPUTS = (("tenure", "number"), ("contract", "category"))
 
 
 @pytest.fixture
@@ -83,8 +84,7 @@ def make_job(folder: Path) -> JobMaker:
 
     def make(rows: int = 1_000, model: Any = CARD, **limits: Any) -> JobSpec:
         data = write_ipc(folder / "data.arrow", people(rows))
-        return JobSpec(
-            "scorecard", json.dumps(model).encode(), data, rows, OutputSpec("score", 0.0, 25.0), Limits(**limits)
-        )
+        output = OutputSpec("score", 0.0, 25.0)
+        return JobSpec("scorecard", json.dumps(model).encode(), data, rows, INPUTS, output, Limits(**limits))
 
     return make

@@ -16,8 +16,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shudu.cleanroom import inside
+from shudu.cleanroom.inside_kinds.scorecard import load
+from shudu.cleanroom.kinds.scorecard import parse
 from shudu.cleanroom.sandbox import OutputSpec, output_bytes, read_scores
-from shudu.cleanroom.scorecard import parse
 
 NUMBERS = st.floats(-1e6, 1e6, allow_nan=False).map(lambda x: round(x, 2))
 TEXTS = st.sampled_from(["", "a", "b", "一年", "𠮷野", "true", "false", "A", " a"])
@@ -96,6 +97,10 @@ def naive(card: dict[str, Any], table: pa.Table) -> list[float]:
     return scores
 
 
+def inputs(card: dict[str, Any]) -> list[list[str]]:
+    return [[one["column"], one["kind"]] for one in card["inputs"]]
+
+
 def ipc(table: pa.Table, batch_rows: int) -> pa.BufferReader:
     sink = io.BytesIO()
     with pa.ipc.new_file(sink, table.schema) as writer:
@@ -109,7 +114,9 @@ def test_equals_the_row_by_row_reading(case: tuple[dict[str, Any], pa.Table], ba
     card, table = case
     model = parse(json.dumps(card).encode())
     card = json.loads(json.dumps(card))
-    scores = [float(one) for part in inside.score_file(card, ipc(table, batch_rows)) for one in part]
+    score = load(json.dumps(card).encode(), inputs(card), card["output"])
+    parts = inside.score_file(score, table.column_names, ipc(table, batch_rows))
+    scores = [float(one) for part in parts for one in part]
     assert scores == naive(card, table)
     low, high = model.reachable()
     assert all(low <= one <= high for one in scores), "validation promises this range before any row is seen"
@@ -135,14 +142,34 @@ def test_equal_scores_are_equal_bytes_however_they_come(rows: int, cuts: list[in
 def test_other_columns_than_the_model_reads_are_refused(card: dict[str, Any]) -> None:
     table = pa.table({"contract": ["a"], "tenure": [1.0]})
     with pytest.raises(ValueError, match="columns"):
-        next(inside.score_file(card, ipc(table, 1)))
+        next(
+            inside.score_file(load(json.dumps(card).encode(), inputs(card), {}), ["tenure", "contract"], ipc(table, 1))
+        )
 
 
-def test_what_is_not_an_arrow_file_is_refused(card: dict[str, Any]) -> None:
+def test_other_inputs_than_the_card_s_are_refused(card: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="inputs"):
+        load(json.dumps(card).encode(), [["tenure", "number"]], {})
+
+
+def test_what_is_not_an_arrow_file_is_refused() -> None:
     with pytest.raises(ValueError, match="Arrow"):
-        next(inside.score_file(card, pa.BufferReader(b"PAR1" + bytes(100))))
+        next(inside.score_file(nothing, [], pa.BufferReader(b"PAR1" + bytes(100))))
 
 
-def test_an_unknown_kind_of_model_is_refused() -> None:
-    with pytest.raises(SystemExit, match="onnx"):
-        inside.main("onnx")
+@pytest.mark.parametrize(
+    "wrong", [np.zeros(2), np.zeros(1, np.float32), np.zeros((1, 1)), [0], ["text"], None], ids=str
+)
+def test_anything_but_one_float64_per_row_is_refused(wrong: Any) -> None:
+    with pytest.raises(ValueError, match="float64"):
+        next(inside.score_file(lambda _: wrong, ["x"], ipc(pa.table({"x": [1.0]}), 1)))
+
+
+def test_a_job_cut_short_is_refused() -> None:
+    head = b'{"model": 3}'
+    with pytest.raises(ValueError, match="cut short"):
+        inside.read_job(io.BytesIO(len(head).to_bytes(8, "little") + head + b"ab"))
+
+
+def nothing(batch: pa.RecordBatch) -> np.ndarray:
+    raise AssertionError(batch)

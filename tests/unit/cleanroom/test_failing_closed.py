@@ -10,7 +10,7 @@ from pathlib import Path
 import pyseccomp
 import pytest
 
-from shudu.cleanroom import bubblewrap, execution, runtime
+from shudu.cleanroom import bubblewrap, command, execution, runtime
 from shudu.cleanroom.bubblewrap import Bubblewrap
 from shudu.cleanroom.sandbox import (
     JobSpec,
@@ -47,9 +47,9 @@ def test_a_filter_that_lets_calls_through_is_noticed(make_job: JobMaker, monkeyp
 @pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("weaker", ["--unshare-net", "--unshare-pid", "--unshare-ipc", "--unshare-uts"])
 def test_a_missing_namespace_is_noticed(make_job: JobMaker, monkeypatch: pytest.MonkeyPatch, weaker: str) -> None:
-    whole = execution._options
+    whole = command._options
     words = {weaker, "--hostname", "job"} if weaker == "--unshare-uts" else {weaker}
-    monkeypatch.setattr(execution, "_options", lambda *given: [one for one in whole(*given) if one not in words])
+    monkeypatch.setattr(command, "_options", lambda *given: [one for one in whole(*given) if one not in words])
     with pytest.raises(SandboxUnavailable) as caught:
         Bubblewrap().run(make_job(1))
     assert f"namespace {weaker.removeprefix('--unshare-')}" in caught.value.where["missed"]

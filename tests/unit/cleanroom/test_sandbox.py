@@ -23,9 +23,9 @@ import pyarrow as pa
 import pyseccomp
 import pytest
 
-from shudu.cleanroom import execution
+from shudu.cleanroom import command
 from shudu.cleanroom.bubblewrap import Bubblewrap
-from shudu.cleanroom.inside import score
+from shudu.cleanroom.inside_kinds.scorecard import score
 from shudu.cleanroom.sandbox import (
     JobSpec,
     Limits,
@@ -136,7 +136,7 @@ def battery(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
             }
             data = folder / "data"
             data.write_bytes(b"the only data")
-            job = JobSpec("scorecard", json.dumps(told).encode(), data, 4_000, OutputSpec("score", 0, 1))
+            job = JobSpec("scorecard", json.dumps(told).encode(), data, 4_000, (), OutputSpec("score", 0, 1))
             seen: dict[str, Any] = json.loads(Bubblewrap(HOSTILE / "battery.py").run(job))
             seen["data"] = data.read_bytes().decode()
             seen["hits"] = [one.getsockname() for one in (tcp, path, named) if _reached(one.accept)]
@@ -198,15 +198,15 @@ def test_a_home_cannot_be_read(battery: dict[str, Any]) -> None:
 
 def test_it_sees_its_own_things_only(battery: dict[str, Any]) -> None:
     assert set(battery["root"]) <= {"in", "lib", "lib64", "py", "site", "usr"}
-    assert battery["in"] == ["data", "model", "worker.py"]
+    assert battery["in"] == ["data", "evaluator.py", "rows", "worker.py"]
     assert set(battery["site"]) <= {"numpy", "numpy.libs", "pyarrow", "pyarrow.libs"}
     assert battery["ids"] == [65_534] * 4
-    assert battery["arguments"] == ["/in/worker.py", "scorecard"]
+    assert battery["arguments"] == ["/in/worker.py"]
 
 
 def test_nothing_is_inherited(battery: dict[str, Any]) -> None:
     assert battery["descriptors"] == [0, 1, 2]
-    assert set(battery["environment"]) <= {*execution.ENVIRONMENT, "LC_CTYPE", "PWD"}
+    assert set(battery["environment"]) <= {*command.ENVIRONMENT, "LC_CTYPE", "PWD"}
     assert "secret" not in battery["environment"].values()
 
 
@@ -336,7 +336,7 @@ with job_folder() as folder:
     sandbox.capabilities()
     print(folder, flush=True)
     limits = Limits(cpu_seconds=int(sys.argv[2]))
-    sandbox.run(JobSpec("scorecard", b"", folder / "data", 1, OutputSpec("score", 0, 1), limits))
+    sandbox.run(JobSpec("scorecard", b"", folder / "data", 1, (), OutputSpec("score", 0, 1), limits))
 """
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from shudu.cleanroom import scorecard
-from shudu.cleanroom.scorecard import check_columns, kind_of, parse
+from shudu.cleanroom.kinds import scorecard
+from shudu.cleanroom.kinds.scorecard import check_columns, kind_of, parse
 from shudu.policy.types import Invalid
 
 Card = dict[str, Any]
