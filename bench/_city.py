@@ -1,5 +1,6 @@
 """A catalogue of any size, written straight into the rows: measuring lists takes a hundred thousand assets, and their
-actions are measured elsewhere. The shape is that of a city: many assets, fewer offers, agreements on some of them."""
+actions are measured elsewhere. For whom they stand open is filled in as for a home older than that is kept. The shape
+is that of a city: many assets, fewer offers, agreements on some of them."""
 
 from __future__ import annotations
 
@@ -7,6 +8,10 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from importlib import import_module
+
+from django.apps import apps
+from django.db.migrations import RunPython
 
 from shudu.agreements.models import Agreement, Offer, OfferLine
 from shudu.catalog.models import Asset
@@ -63,6 +68,10 @@ def build(assets: int, agreements: int) -> City:
         )
     Agreement.objects.bulk_create(concluded, _AT_ONCE)
     assert offers
+    for name in ("catalog.migrations.0002_kept_audiences", "agreements.migrations.0002_disclosed_assets"):
+        for operation in import_module(f"shudu.{name}").Migration.operations:
+            if isinstance(operation, RunPython):
+                operation.code(apps, None)
     return City(
         {
             "operator": Actor(ids.new("party"), frozenset({Role.OPERATOR})),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from shudu.accounts import actions as accounts
 from shudu.cases import actions as cases
+from shudu.catalog import actions as catalogue
 from shudu.catalog import queries as catalog
 from shudu.catalog.types import LanguageMap, Offered
 from shudu.policy import clock
@@ -69,6 +70,7 @@ def draft(actor: Actor, request: DraftOffer) -> Offer:
         )
         for number, line in enumerate(composed, start=1)
     ]
+    catalogue.disclose(row.asset for row in rows)
     record(
         offer.id,
         {
@@ -107,6 +109,7 @@ def accept(actor: Actor, offer_id: str) -> Offer:
     live = all(line.accepted_at or line in waiting for line in lines)
     if live:
         _move(offer, "go_live", actor)
+    catalogue.disclose(line.asset for line in lines)
     fields = {"offer": offer.id, "party": actor.party, "lines": [line.id for line in waiting], "live": live}
     record(offer.id, fields)
     return offer
@@ -118,6 +121,7 @@ def withdraw(actor: Actor, offer_id: str) -> Offer:
     offer = queries.offer_row(offer_id)
     require(actor, Permission.OFFER_WITHDRAW, offer)
     _move(offer, "withdraw", actor)
+    catalogue.disclose(line.asset for line in queries.lines(offer.id))
     record(offer.id, {"offer": offer.id, "party": actor.party})
     return offer
 
@@ -158,6 +162,7 @@ def conclude(actor: Actor, line_id: str, *, assignee: str, purpose: str) -> Agre
         until=offer.until,
         runs=terms.use.runs or 0,
     )
+    catalogue.disclose([agreement.asset])
     accounts.open_quota(agreement.id, RUNS, agreement.runs)
     record(
         agreement.id,

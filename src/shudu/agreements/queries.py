@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Max, Q, QuerySet
 
 from shudu.catalog import queries as catalog
 from shudu.policy import clock
@@ -202,13 +203,18 @@ def asset_parties(asset_id: str) -> set[str]:
 
 
 def offered_asset_ids() -> QuerySet[OfferLine, Any]:
-    """Ids of the assets of live offers, for rules."""
-    return OfferLine.objects.filter(offer__state=Offer.State.LIVE).values("asset")
+    """Ids of the assets of live offers that have not ended, for rules."""
+    return _on_offer().values("asset")
 
 
-def is_offered(asset_id: str) -> bool:
-    """Is the asset a line of a live offer? `offered_asset_ids` the other way round."""
-    return OfferLine.objects.filter(asset=asset_id, offer__state=Offer.State.LIVE).exists()
+def offered_until(asset_id: str) -> datetime | None:
+    """When the last of an asset's live offers ends; None when there is none now: `offered_asset_ids` turned round."""
+    ends: datetime | None = _on_offer().filter(asset=asset_id).aggregate(last=Max("offer__until"))["last"]
+    return ends
+
+
+def _on_offer() -> QuerySet[OfferLine]:
+    return OfferLine.objects.filter(offer__state=Offer.State.LIVE, offer__until__gte=clock.now())
 
 
 def _revoked(row: Agreement) -> Decision:

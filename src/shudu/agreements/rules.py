@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Q
 
+from shudu.policy import clock
 from shudu.policy.permissions import Permission
-from shudu.policy.rules import NOBODY, Owner, Related, grant, holders
+from shudu.policy.rules import NOBODY, SIGNED_IN, Owner, Related, grant, holders
 from shudu.policy.types import Actor, Role, Text
 
 from . import queries
@@ -34,21 +36,26 @@ class LiveToAll:
 
 @dataclass(frozen=True)
 class OfferedToAll:
-    """The catalogue entry of what a live offer offers, for everybody who may see the offer: who buys must see what."""
+    """The catalogue entry of what a live offer offers, until the offer ends, for whoever has signed in: who buys must
+    see what."""
 
     name: str = "offered"
     message: Text = Text(
-        "上架的资源，其目录可供已登录的主体查看。", "Whoever has signed in may see the entry of what is offered."
+        "在架且未到期的资源，其目录可供已登录的主体查看。",
+        "Whoever has signed in may see the entry of what is on offer.",
     )
 
     def allows(self, actor: Actor, row: Any) -> bool:
-        return bool(actor.roles) and queries.is_offered(row.pk)
+        return bool(actor.roles) and queries.offered_until(row.pk) is not None
 
     def where(self, actor: Actor) -> Q:
         return Q(pk__in=queries.offered_asset_ids()) if actor.roles else NOBODY
 
     def audience(self, row: Any) -> frozenset[str]:
-        return frozenset(f"role:{role}" for role in Role) if queries.is_offered(row.pk) else frozenset()
+        return frozenset({SIGNED_IN}) if queries.offered_until(row.pk) else frozenset()
+
+    def until(self, row: Any) -> datetime:
+        return queries.offered_until(row.pk) or clock.now()
 
 
 def _asset_parties(row: Any) -> set[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from django.db import transaction
 from shudu.identity import queries as identity
 from shudu.lake import queries as lake
 from shudu.lake.types import Column, Place, Stored, StoredFile
-from shudu.policy import ids
+from shudu.policy import audiences, ids
 from shudu.policy.actions import action, part_of_action, record, record_nothing, require
 from shudu.policy.events import Event
 from shudu.policy.permissions import Permission
@@ -172,6 +173,13 @@ def withdraw(actor: Actor, version_id: str, basis: str) -> Version:
 
 
 @part_of_action
+def disclose(asset_ids: Iterable[str]) -> None:
+    """Keep anew for whom these assets' entries stand open: for every action that changes what a rule on them looks at,
+    after its own writes."""
+    audiences.write(Permission.ASSET_READ, Asset.objects.filter(pk__in=set(asset_ids)))
+
+
+@part_of_action
 def add_result(result: Result, *, entity_key: str = "") -> Asset:
     """Enter what a run made as a new asset of the buyer: held and usable; operating it takes a new agreement."""
     asset = _enter(
@@ -207,7 +215,7 @@ def _enter(where: Place, *, kind: str, code_kind: str = "", **fields: Any) -> As
     prefix = codes.asset_code(owner_code, code_kind, 1)[:17]
     taken = Asset.objects.filter(code__startswith=prefix).count()
     waiting = levels.needs_review(fields["level"])
-    return Asset.objects.create(
+    asset = Asset.objects.create(
         id=where.asset,
         owner=where.owner,
         kind=kind,
@@ -215,6 +223,8 @@ def _enter(where: Place, *, kind: str, code_kind: str = "", **fields: Any) -> As
         state=Asset.State.AWAITING_REVIEW if waiting else Asset.State.ACTIVE,
         **fields,
     )
+    disclose([asset.id])
+    return asset
 
 
 def _first_version(binding: Binding, where: Place, stored: Stored) -> None:

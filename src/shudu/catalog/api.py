@@ -9,7 +9,7 @@ from django.http import HttpResponse
 from ninja import File, Query, Router, UploadedFile
 from pydantic import BaseModel, ConfigDict, Field, field_serializer
 
-from shudu.policy.api import Call, Moment, Page, Paging, Upload, named, page
+from shudu.policy.api import Call, Moment, Page, Paging, Upload, link, named
 
 from . import actions, queries
 from .models import Asset as AssetRow
@@ -145,7 +145,8 @@ class Review(BaseModel):
 @assets.get("", response=Page[Asset], **named("数据资源目录", "The catalogue"))
 def list_assets(request: Call, response: HttpResponse, query: Query[Paging]) -> Page[Asset]:
     """The entries your party may see."""
-    rows = page(request, response, query, queries.assets(request.auth))
+    found = queries.newest(request.auth, query.limit + 1, before=query.after)
+    rows = link(request, response, query.limit, found, lambda row: row.id)
     latest = queries.latest_of(row.id for row in rows)
     return Page(items=[Asset(**Asset.fields_of(row, latest.get(row.id))) for row in rows])
 

@@ -3,6 +3,7 @@
 from django.db import models
 
 from shudu.policy import clock, ids
+from shudu.policy.models import Audience
 
 
 def new_asset() -> str:
@@ -110,3 +111,9 @@ class LevelReview(models.Model):
     party = models.CharField(max_length=64)
     opinion_sha256 = models.CharField(max_length=64)
     time = models.DateTimeField(default=clock.now)
+
+
+class AssetAudience(Audience):
+    """For whom an asset's entry stands open, kept with what opens it (`policy.audiences`)."""
+
+    row = models.ForeignKey(Asset, on_delete=models.CASCADE, related_name="audiences")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable
+from typing import Any
 
 from django.db.models import Q, QuerySet
 
 from shudu.lake.types import Column, Place, StoredFile
+from shudu.policy import audiences
 from shudu.policy.permissions import Permission
 from shudu.policy.rules import decide, visible
 from shudu.policy.types import Actor, Conflict, Decision, Text, not_found
@@ -41,16 +43,24 @@ def asset(actor: Actor, asset_id: str) -> Asset:
 
 
 def assets(actor: Actor) -> QuerySet[Asset]:
-    """All assets the actor may see the entries of, newest first."""
+    """All assets the actor may see the entries of, newest first. To list them, ask `newest`: it is far quicker."""
     return visible(actor, Permission.ASSET_READ, Asset.objects.all()).order_by("-id")
 
 
-def search(actor: Actor, words: str) -> QuerySet[Asset]:
-    """The assets the actor may see whose title or code holds every one of these words, newest first."""
-    rows = assets(actor)
+def newest(actor: Actor, limit: int, *, before: str | None = None, words: str = "", **fields: Any) -> list[Asset]:
+    """The newest assets the actor may see the entries of, from the one before `before` on, with these field values.
+
+    With `words`, those whose title or code holds every one of them.
+    """
+    rows = Asset.objects.filter(**fields)
     for word in unicodedata.normalize("NFC", words).split()[:8]:
         rows = rows.filter(Q(title__zh__icontains=word) | Q(title__en__icontains=word) | Q(code__icontains=word))
-    return rows
+    return audiences.newest(actor, Permission.ASSET_READ, rows, limit=limit, before=before)
+
+
+def count(actor: Actor) -> int:
+    """How many assets the actor may see the entries of."""
+    return audiences.count(actor, Permission.ASSET_READ, Asset.objects.all())
 
 
 def titles(asset_ids: Iterable[str]) -> dict[str, LanguageMap]:

@@ -129,7 +129,7 @@ def list_assets(home: Home = None, as_: As = None, json: Json = False) -> None:
     with session(home, as_, json) as current:
         from shudu.catalog import queries
 
-        rows = [describe(row) for row in queries.assets(current.actor())[:200]]
+        rows = [describe(row) for row in queries.newest(current.actor(), 200)]
         current.show({"id": None, "assets": rows}, Text(f"{len(rows)} 项数据资源。", f"{len(rows)} assets."))
 
 

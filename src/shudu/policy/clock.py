@@ -7,6 +7,7 @@ from typing import Protocol
 from zoneinfo import ZoneInfo
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
+FOREVER = datetime(9999, 12, 30, tzinfo=UTC)  # a day short of the last, which some zones cannot write
 
 
 class Clock(Protocol):

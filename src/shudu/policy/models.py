@@ -1,4 +1,4 @@
-"""The outbox every action writes, what its handlers have done, and the keys that make retries harmless."""
+"""The outbox every action writes, what its handlers have done, the keys that make retries harmless, kept audiences."""
 
 from django.db import models
 
@@ -47,3 +47,16 @@ class IdempotencyKey(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["party", "action", "key"], name="idempotency_once")]
+
+
+class Audience(models.Model):
+    """A token for which a row stands open, and until when. A room adds the key `row` to what it keeps them for."""
+
+    id = models.BigAutoField(primary_key=True)
+    token = models.CharField(max_length=80)
+    until = models.DateTimeField()
+
+    class Meta:
+        abstract = True
+        # One index that answers a list by itself: rows of one token, in order, with the time they end.
+        constraints = [models.UniqueConstraint(fields=["token", "row", "until"], name="%(class)s_once")]

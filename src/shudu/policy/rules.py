@@ -3,6 +3,7 @@
 A rule is built from a few parts, and each part has the three forms at once: `allows(actor, row)`,
 `where(actor)` (a `Q` for lists, counts and facets) and `audience(row)` (tokens for a search index, matched against
 `tokens(actor)`). Rooms register grants and vetoes: grants are OR-ed, vetoes AND-ed. Nothing registered means no.
+Where a list would have to ask many tables, the tokens are also kept in rows beside it (`keep`, `audiences`).
 """
 
 from __future__ import annotations
@@ -10,16 +11,20 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from datetime import datetime
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 
+from . import clock
+from .models import Audience
 from .permissions import Permission
 from .types import Actor, Decision, Reason, Refused, Role, Text
 
 ROW = TypeVar("ROW", bound=Model)
 NOBODY = Q(pk__in=[])
 EVERYBODY = ~NOBODY
+SIGNED_IN = "signed_in"  # the token of every party that holds a role
 
 
 class Rule(Protocol):
@@ -30,6 +35,15 @@ class Rule(Protocol):
     def allows(self, actor: Actor, row: Any) -> bool: ...
     def where(self, actor: Actor) -> Q: ...
     def audience(self, row: Any) -> frozenset[str]: ...
+
+
+@runtime_checkable
+class Ending(Protocol):
+    """A rule whose answer for a row ends by the clock, without anybody writing anything."""
+
+    def until(self, row: Any) -> datetime:
+        """The last moment of what `audience(row)` says now."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -115,6 +129,7 @@ def holders(*roles: Role) -> Holder:
 
 _grants: dict[Permission, list[Rule]] = defaultdict(list)
 _vetoes: dict[Permission, list[Rule]] = defaultdict(list)
+_kept: dict[Permission, type[Audience]] = {}
 
 
 def grant(permission: Permission, *rules: Rule) -> None:
@@ -125,6 +140,21 @@ def grant(permission: Permission, *rules: Rule) -> None:
 def veto(permission: Permission, *rules: Rule) -> None:
     """Each of these must also agree."""
     _vetoes[permission].extend(rules)
+
+
+def keep(permission: Permission, table: type[Audience]) -> None:
+    """From now on lists under this permission are read from the tokens kept in `table` (see `audiences`)."""
+    _kept[permission] = table
+
+
+def kept(permission: Permission) -> type[Audience] | None:
+    """Where the tokens of this permission's rows are kept, if they are."""
+    return _kept.get(permission)
+
+
+def unrestricted(actor: Actor, permission: Permission) -> bool:
+    """Does a role of the actor's let it through whatever the row? (Vetoes are another matter.)"""
+    return any(isinstance(rule, Holder) and rule.roles & actor.roles for rule in _grants[permission])
 
 
 def decide(actor: Actor, permission: Permission, row: Any = None) -> Decision:
@@ -151,8 +181,20 @@ def decide(actor: Actor, permission: Permission, row: Any = None) -> Decision:
 def where(actor: Actor, permission: Permission) -> Q:
     """The same rules as a query: what `decide` would allow, for lists, counts and facets."""
     allowed = NOBODY
-    for rule in _grants[permission]:
-        allowed |= rule.where(actor)
+    if unrestricted(actor, permission):
+        allowed = EVERYBODY
+    elif table := _kept.get(permission):
+        asked: dict[str, Any] = {"row": OuterRef("pk"), "token__in": sorted(tokens(actor)), "until__gte": clock.now()}
+        allowed = Q(Exists(table._default_manager.filter(**asked)))
+    else:
+        for rule in _grants[permission]:
+            allowed |= rule.where(actor)
+    return allowed & spared(actor, permission)
+
+
+def spared(actor: Actor, permission: Permission) -> Q:
+    """What no veto keeps from the actor."""
+    allowed = Q()
     for rule in _vetoes[permission]:
         allowed &= rule.where(actor)
     return allowed
@@ -169,10 +211,25 @@ def audience(permission: Permission, row: Any) -> list[frozenset[str]]:
     return [granted, *(rule.audience(row) for rule in _vetoes[permission])]
 
 
+def lasting(permission: Permission, row: Any) -> dict[str, datetime]:
+    """The tokens of a row's grants, each with its last moment: what is kept. Roles that see every row are left out."""
+    found: dict[str, datetime] = {}
+    for rule in _grants[permission]:
+        if not isinstance(rule, Holder):
+            until = rule.until(row) if isinstance(rule, Ending) else clock.FOREVER
+            for token in rule.audience(row):
+                found[token] = max(until, found.get(token, until))
+    return found
+
+
 def tokens(actor: Actor) -> frozenset[str]:
     """What an actor brings to a search index."""
     own = {"public", *(f"role:{role}" for role in actor.roles)}
-    return frozenset(own | {f"party:{actor.party}"} if actor.party else own)
+    if actor.roles:
+        own.add(SIGNED_IN)
+    if actor.party:
+        own.add(f"party:{actor.party}")
+    return frozenset(own)
 
 
 def refuse_unless(decision: Decision) -> None:

@@ -33,12 +33,13 @@ def home_list(request: HttpRequest) -> dict[str, Any]:
     actor = acting(request)
     if actor is None:
         return {"q": asked}
-    rows = list(queries.search(actor, asked)[: SHOWN + 1])
+    rows = queries.newest(actor, SHOWN + 1, words=asked)
     shown = rows[:SHOWN]
     return {
         "q": asked,
         "assets": shown,
         "more": len(rows) > SHOWN,
+        "total": queries.count(actor),
         "latest": queries.latest_of(row.id for row in shown),
         "names": identity.names(row.owner for row in shown),
     }

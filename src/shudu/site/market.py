@@ -132,7 +132,7 @@ def build(request: HttpRequest, actor: Actor) -> HttpResponse:
 
 
 def _choices(actor: Actor, data: str, model: str) -> dict[str, Any]:
-    rows = list(catalog.assets(actor).filter(state="active", run="")[:400])
+    rows = catalog.newest(actor, 400, state="active", run="")
     tables, models = ([row for row in rows if row.kind == kind] for kind in ("table", "model"))
     chosen: dict[str, Any] = {"tables": tables, "models": models, "table": None, "columns": []}
     if data in {row.id for row in tables} and ids.noun_of(model) == "asset":

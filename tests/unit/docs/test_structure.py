@@ -29,6 +29,7 @@ DJANGO_BY_NAME = {
     "identity/credentials.py": "hashes passwords as Django does",
     "ledger/integrity.py": "compares the rows with the tree",
     "ledger/sequencer.py": "turns outbox rows into entries, in one transaction",
+    "policy/audiences.py": "keeps audiences beside the rows they are of",
     "policy/outbox.py": "delivers outbox rows",
     "runs/worker.py": "the worker's loop",
 }

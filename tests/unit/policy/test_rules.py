@@ -49,7 +49,7 @@ def test_a_decision_a_list_and_a_search_agree(
     rows: list[tuple[str, str, set[str]]], grants: list[rules.Rule], vetoes: list[rules.Rule], actor: Actor
 ) -> None:
     with (
-        mock.patch.multiple(rules, _grants=defaultdict(list), _vetoes=defaultdict(list)),
+        mock.patch.multiple(rules, _grants=defaultdict(list), _vetoes=defaultdict(list), _kept={}),
         transaction.atomic(),
     ):
         rules.grant(READ, *grants)
