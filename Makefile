@@ -1,6 +1,6 @@
 # `make` alone says what there is. Everything runs in .venv, made from the hashed locks; the demonstration lives in .home.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check soak bench golden lock clean tools
+.PHONY: help setup run test check soak bench shots golden lock clean tools
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 PYTHON := .venv/bin/python
@@ -36,6 +36,9 @@ soak: tools ## the long tests (ARGS="-k word" for some)
 
 bench: tools ## measure side by side, each file of bench/ in a process of its own (ARGS="churn" for some)
 	@scripts/bench $(ARGS)
+
+shots: tools ## every page of the demonstration as a picture, in build/screenshots (ARGS="--modes phone" for some)
+	@$(PYTHON) scripts/screenshots $(ARGS)
 
 golden: tools ## write the golden files again; read the difference before you commit it
 	@SHUDU_GOLDEN=write $(PYTHON) -m pytest -q -k golden

@@ -13,14 +13,15 @@ from shudu.policy.actions import action, part_of_action, record, record_nothing,
 from shudu.policy.events import Event
 from shudu.policy.permissions import Permission
 from shudu.policy.rules import refuse_unless
-from shudu.policy.types import Actor
+from shudu.policy.types import Actor, Conflict, Text, not_found
 from shudu.runs import actions as runs
+from shudu.runs import queries as runs_queries
 from shudu.runs.queries import Run
 from shudu.runs.types import Input, StartRun
 
 from .models import Order, OrderLine, OrderRun
 from .queries import order_row
-from .types import PlaceOrder
+from .types import PlaceOrder, repeatable
 
 MONEY = "CNY.fen"
 COUNT = "run"
@@ -59,17 +60,68 @@ def start_run(actor: Actor, order_id: str) -> Run:
     """Start a run of an order on exactly the versions its agreements name; the first is paid for already."""
     order = order_row(order_id)
     require(actor, Permission.ORDER_RUN, order)
+    run = _start(actor, order, order.runs.filter(state=OrderRun.State.RESERVED).order_by("id").first())
+    record_nothing()
+    return run
+
+
+@action(Permission.ORDER_RESTART, Event.RUN_RESTARTED)
+def restart(actor: Actor, run_id: str) -> Run:
+    """Start a failed run of an order again, for its buyer and under the same agreements; its price is reserved anew.
+
+    Asked again, the answer is the run that followed. Raises `Conflict` (`run.restart`) for a run that did not fail, and
+    for one the release rules stopped: on the same versions they would stop it again.
+    """
+    failed = OrderRun.objects.select_related("order").filter(run=run_id).first()
+    if failed is None:
+        raise not_found("任务", "run", run_id)
+    order = failed.order
+    require(actor, Permission.ORDER_RESTART, order)
+    following = order.runs.filter(restarts=run_id).first()
+    if following is not None and following.run:
+        record_nothing()
+        return runs_queries.run_row(following.run)
+    code = _restartable(runs_queries.run_row(run_id))
+    run = _start(actor, order, None, restarts=run_id)
+    record(run.id, {"run": run.id, "failed": run_id, "order": order.id, "party": order.buyer, "code": code})
+    return run
+
+
+def _restartable(run: Run) -> str:
+    """The code a run failed with, if starting it again can help."""
+    code = str(run.error.get("code", ""))
+    if run.state != Run.State.FAILED:
+        raise Conflict(
+            "run.restart",
+            Text("这项任务没有失败，不必重新开始。", "This run did not fail; there is nothing to start again."),
+            Text("请查看它现在的状态。", "See how it stands now."),
+            {"run": run.id},
+        )
+    if not repeatable(code):
+        raise Conflict(
+            "run.restart",
+            Text(
+                "这项任务被放行规则拦下，用同样的数据重来也会被拦下。",
+                "The release rules stopped this run; on the same data they would stop it again.",
+            ),
+            Text("请需方与提供方换一种分组，另订条件。", "Its parties should agree on coarser groups first."),
+            {"run": run.id, "code": code},
+        )
+    return code
+
+
+@part_of_action
+def _start(actor: Actor, order: Order, waiting: OrderRun | None, restarts: str | None = None) -> Run:
     inputs = []
     for line in order.lines.order_by("role"):
         agreement = agreements.agreement_row(line.agreement)
         refuse_unless(agreements.permits(agreement.id, ProposedUse.computing(agreement, order.purpose)))
         inputs.append(Input(line.role, agreement.version, agreement.id))
-    waiting = order.runs.filter(state=OrderRun.State.RESERVED).order_by("id").first() or _reserve(order)
+    waiting = waiting or _reserve(order)
     cases.advance(order.id, "start", actor)
     run = runs.start(actor, StartRun("compute", order.buyer, order.purpose, tuple(inputs), order.id))
-    waiting.run, waiting.state = run.id, OrderRun.State.STARTED
-    waiting.save(update_fields=["run", "state"])
-    record_nothing()
+    waiting.run, waiting.state, waiting.restarts = run.id, OrderRun.State.STARTED, restarts
+    waiting.save(update_fields=["run", "state", "restarts"])
     return run
 
 

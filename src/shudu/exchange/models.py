@@ -49,3 +49,4 @@ class OrderRun(models.Model):
     counts = models.JSONField(default=list)
     state = models.CharField(max_length=10, choices=State.choices, default=State.RESERVED)
     split_fen = models.JSONField(default=dict)
+    restarts = models.CharField(max_length=64, unique=True, null=True)  # the failed run this one is started for again

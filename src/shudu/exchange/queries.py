@@ -61,6 +61,17 @@ def run_of(run_id: str) -> OrderRun | None:
     return OrderRun.objects.filter(run=run_id).first()
 
 
+def paid_for(run_ids: Iterable[str]) -> set[str]:
+    """Those of these runs that belong to an order."""
+    return {str(run) for run in OrderRun.objects.filter(run__in=list(run_ids)).values_list("run", flat=True)}
+
+
+def followed_by(run_ids: Iterable[str]) -> dict[str, str]:
+    """Of these failed runs, those started again: the run that followed each."""
+    rows = OrderRun.objects.filter(restarts__in=list(run_ids)).values_list("restarts", "run")
+    return {str(failed): str(following) for failed, following in rows}
+
+
 def placed_under(agreement_id: str) -> list[str]:
     """The orders that concluded this agreement, have not ended and have no run going on."""
     orders = OrderLine.objects.filter(agreement=agreement_id).values_list("order", flat=True)

@@ -22,4 +22,5 @@ def register() -> None:
     grant(Permission.ORDER_PLACE, holders(Role.BUYER))
     grant(Permission.ORDER_CANCEL, buyer, holders(Role.SYSTEM))
     grant(Permission.ORDER_RUN, buyer)
+    grant(Permission.ORDER_RESTART, holders(Role.OPERATOR))
     grant(Permission.ORDER_SETTLE, holders(Role.SYSTEM))

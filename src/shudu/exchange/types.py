@@ -5,6 +5,11 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict
 
 
+def repeatable(code: str) -> bool:
+    """May a run that failed with this code end otherwise the next time? What the release rules stopped cannot."""
+    return not code.startswith("release.")
+
+
 class PlaceOrder(BaseModel):
     """An order of an offer, for one purpose out of the shipped code table."""
 

@@ -28,6 +28,7 @@ class Event(StrEnum):
     PARTY_CREATED = "party.created"
     RUN_CLOSED = "run.closed"
     RUN_FAILED = "run.failed"
+    RUN_RESTARTED = "run.restarted"
     RUN_STARTED = "run.started"
     TOKEN_ISSUED = "token.issued"
     TOKEN_REVOKED = "token.revoked"
@@ -82,6 +83,7 @@ LEAVES: dict[Event, Leaf] = {
         ),
     ),
     Event.RUN_FAILED: Leaf(1, ("run", "kind", "party", "order", "code")),
+    Event.RUN_RESTARTED: Leaf(1, ("run", "failed", "order", "party", "code")),
     Event.RUN_STARTED: Leaf(1, ("run", "kind", "party", "order", "purpose", "inputs")),
     Event.TOKEN_ISSUED: Leaf(1, ("token", "party", "scopes", "expires")),
     Event.TOKEN_REVOKED: Leaf(1, ("token", "party")),

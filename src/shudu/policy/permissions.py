@@ -20,6 +20,7 @@ class Permission(StrEnum):
     ORDER_CANCEL = "order.cancel"
     ORDER_PLACE = "order.place"
     ORDER_READ = "order.read"
+    ORDER_RESTART = "order.restart"
     ORDER_RUN = "order.run"
     ORDER_SETTLE = "order.settle"
     PARTY_CREATE = "party.create"

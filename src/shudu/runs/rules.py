@@ -16,6 +16,7 @@ def register() -> None:
         Text("仅限所用协议的提供方。", "Only a party whose agreement it uses."),
     )
     grant(Permission.RUN_READ, party, assigner, holders(Role.OPERATOR, Role.AUDITOR, Role.SYSTEM))
-    grant(Permission.RUN_START, party)
+    # The operating company starts a failed run again, for its party: `exchange.restart`. It can start no other.
+    grant(Permission.RUN_START, party, holders(Role.OPERATOR))
     grant(Permission.RUN_CARRY, holders(Role.SYSTEM))
     grant(Permission.RESULT_DOWNLOAD, Owner("owner", "owner", Text("仅限交付结果的持有方。", "Only its owner.")))

@@ -10,6 +10,7 @@ from typing import Any, cast
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
@@ -54,7 +55,7 @@ def acting(request: HttpRequest) -> Actor | None:
     return cast(Actor | None, request._actor)  # type: ignore[attr-defined]
 
 
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 
 
 def acts(view: View) -> View:
@@ -63,7 +64,7 @@ def acts(view: View) -> View:
     @wraps(view)
     @never_cache
     @login_required
-    def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         actor = acting(request)
         if actor is None:
             return redirect("my_organisation")

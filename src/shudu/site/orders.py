@@ -13,13 +13,15 @@ from shudu.agreements import queries as agreements
 from shudu.agreements.types import PURPOSES, REVOCATION_REASONS, onward_from_json, onward_plain_words, plain_words
 from shudu.catalog import queries as catalog
 from shudu.exchange import actions, queries
+from shudu.exchange.types import repeatable
 from shudu.identity import queries as identity
 from shudu.lake import queries as lake
 from shudu.ledger import queries as ledger
-from shudu.policy.types import Actor, ShuduError, Text
+from shudu.policy.types import Actor, Role, ShuduError, Text
 from shudu.runs import actions as run_actions
 from shudu.runs import queries as runs
 from shudu.runs.api import MEDIA_TYPES
+from shudu.runs.queries import Run
 
 from .acting import acts, see, told
 from .errors import status_of
@@ -115,20 +117,33 @@ def _at(number: int, at: int, state: str) -> str:
     return "now" if number == at else "next"
 
 
+def restartable(row: Run) -> bool:
+    """Has it failed for a reason that another try may not meet?"""
+    return row.state == "failed" and repeatable(str(row.error.get("code", "")))
+
+
 def _run(actor: Actor, run_id: str) -> dict[str, Any]:
     row = runs.run(actor, run_id)
     inputs = runs.inputs_of(row)
     output = runs.output_of(row.id)
     paid = queries.run_of(row.id)
     entries = ledger.placed([row.id])
-    at = STEPS.index(row.step) if row.step in STEPS else len(STEPS)
+    # A run that failed stands at no step any more: it stopped at the first it had not done.
+    at = STEPS.index(row.step) if row.step in STEPS else sum(name in row.done for name in STEPS)
     steps = [(name, _at(number, at, str(row.state))) for number, name in enumerate(STEPS)]
     owners = catalog.assets_of_versions(one.version for one in inputs)
     settled = row.kind != "compute" or paid is None or paid.state == "settled"
     recorded = any(one.event == "run.closed" for one in entries)
+    followed = queries.followed_by([row.id]).get(row.id, "")
+    checks = runs.checks(actor, row)
     return {
         "run": row,
         "own": row.party == actor.party,
+        "checks": checks,
+        "with_evidence": any(check.get("evidence") for check in checks),
+        "followed": followed,
+        "to_restart": Role.OPERATOR in actor.roles and paid is not None and not followed and restartable(row),
+        "key": new_key(),
         "steps": steps,
         "going": row.state == "queued" or (row.state == "closed" and not (settled and recorded)),
         "inputs": [(one, owners.get(one.version)) for one in inputs],
@@ -203,10 +218,11 @@ def _agreement(request: HttpRequest, actor: Actor, agreement_id: str, error: Shu
     delivered = runs.deliveries_of(actor, made)
     offered = str(row.offer_id)
     found = ledger.placed([offered, row.id, *(one.id for one in used), *(one.id for one in delivered)])
+    names = identity.names([row.assigner, row.assignee])
     shown = ("offer.drafted", "offer.accepted", "agreement.concluded", "agreement.revoked", "run.closed", "run.failed")
     context = {
         "agreement": row,
-        "terms": plain_words(agreements.terms_of(row)),
+        "terms": [(_with_names(text, names), enforced) for text, enforced in plain_words(agreements.terms_of(row))],
         "title": catalog.titles([row.asset]).get(row.asset, {}),
         "offer": offered,
         "steps": [
@@ -216,7 +232,7 @@ def _agreement(request: HttpRequest, actor: Actor, agreement_id: str, error: Shu
         ],
         "runs": {one.id: one for one in [*used, *delivered]},
         "left": row.runs - sum(one.state != "failed" for one in used),
-        "names": identity.names([row.assigner, row.assignee]),
+        "names": names,
         "to_revoke": row.assigner == actor.party and row.state == "active",
         "reasons": labels(REVOCATION_REASONS),
         "values": request.POST,
@@ -224,6 +240,14 @@ def _agreement(request: HttpRequest, actor: Actor, agreement_id: str, error: Shu
         "error": error,
     }
     return render(request, "agreement.html", context, status=status_of(error) if error else 200)
+
+
+def _with_names(text: Text, names: dict[str, str]) -> Text:
+    """Terms name parties by their ids; a reader knows them by name."""
+    zh, en = text.zh, text.en
+    for party, name in names.items():
+        zh, en = zh.replace(party, name), en.replace(party, name)
+    return Text(zh, en)
 
 
 @require_POST

@@ -35,6 +35,7 @@ urlpatterns = [
     path("verify/", receipts.verify, name="verify"),
     path("ledger/", receipts.explorer, name="ledger"),
     path("desk/", oversight.desk, name="desk"),
+    path("desk/runs/<str:run_id>/restart/", oversight.restart, name="desk_restart"),
     path("audit/", oversight.audit, name="audit"),
     path("me/", organisation.mine, name="my_organisation"),
     path("me/act/", acting.choose, name="act"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import get_resolver, reverse
+from openpyxl import load_workbook
 from pydantic import SecretStr
 
 from shudu.accounts import actions as accounts
@@ -318,7 +320,13 @@ def test_the_auditor_finds_uses_and_takes_them_along(done: Town) -> None:
     assert done.ids["run"] in done.clients["auditor"].get("/audit/", asked).content.decode()
     sheet = done.clients["auditor"].get("/audit/", {**asked, "as": "csv"})
     assert sheet["Content-Type"].startswith("text/csv")
-    assert done.ids["run"] in sheet.content.decode()
+    assert done.ids["run"] in b"".join(sheet.streaming_content).decode()  # type: ignore[attr-defined]
+    book = done.clients["auditor"].get("/audit/", {**asked, "as": "xlsx"})
+    rows = list(load_workbook(BytesIO(book.content)).active.iter_rows(values_only=True))  # type: ignore[union-attr]
+    assert rows[0][0] in ("run", "任务")
+    assert {(row[0], row[4], row[6]) for row in rows[1:]} == {
+        (done.ids["run"], NAMES["buyer"], title) for title in (TITLE, MODEL)
+    }
     other = {**asked, "party": NAMES["stranger"]}
     assert done.ids["run"] not in done.clients["auditor"].get("/audit/", other).content.decode()
 

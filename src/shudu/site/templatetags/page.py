@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from django import template
 from django.template.base import NodeList, Parser, Token
 from django.template.context import Context
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from shudu.catalog.types import LEVELS
@@ -26,6 +26,12 @@ from ..language import is_chinese
 register = template.Library()
 CHENGDU = ZoneInfo("Asia/Shanghai")
 _HAN = re.compile("[\u3400-\u9fff\U00020000-\U0003ffff]")
+# A stretch of Chinese, with what stands between its characters.
+_RUN = re.compile(
+    "([\u3400-\u9fff\U00020000-\U0003ffff]"
+    "(?:[ \u2010-\u2027\u3000-\u9fff\uff00-\uffef\U00020000-\U0003ffff·0-9]*"
+    "[\u3000-\u303f\u3400-\u9fff\uff00-\uffef\U00020000-\U0003ffff])?)"
+)
 
 
 @register.simple_tag
@@ -71,9 +77,12 @@ def plain(title: Mapping[str, str] | str) -> str:
 def named(title: Mapping[str, str] | str) -> str | SafeString:
     """The same in the text of a page: Chinese names on an English page say so, for voices and fonts."""
     text = plain(title)
-    if not is_chinese() and _HAN.search(text):
-        return format_html('<span lang="zh-CN">{}</span>', text)
-    return text
+    if is_chinese() or not _HAN.search(text):
+        return text
+    parts = (
+        format_html('<span lang="zh-CN">{}</span>', part) if _HAN.search(part) else part for part in _RUN.split(text)
+    )
+    return format_html_join("", "{}", ((part,) for part in parts))
 
 
 @register.filter
