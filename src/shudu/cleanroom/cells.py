@@ -6,7 +6,7 @@ Arrays over pairs (cell, entity) hold an entity's rows in a cell once, however m
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -51,15 +51,23 @@ def renumber(codes: Ints) -> Ints:
     return np.unique(codes, return_inverse=True)[1].astype(np.int64)
 
 
+class Compared(Protocol):
+    """Whoever knows what can be told by subtracting (differencing.py)."""
+
+    def offends(self, merged: Bools) -> Ints | None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Merge:
-    """`merged` marks the cells that go into the remainder; `met` is False when no remainder can meet the rules."""
+    """`merged` marks the cells that go into the remainder; `failed` names the rule that no remainder can meet."""
 
     merged: Bools
     small: int
     dominated: int
+    lone: int
     pulled_in: int
-    met: bool
+    told_apart: int
+    failed: str | None
 
 
 class Cells:
@@ -82,6 +90,29 @@ class Cells:
         self.entities = np.bincount(self._cell, minlength=self.count)
         self.mean = np.bincount(self._cell, value, self.count) / self.entities
         self.dominated = self._dominated(value)
+        self.lone = self._lone(value)
+
+    @property
+    def pairs(self) -> tuple[Ints, Ints]:
+        """Cell and entity of every pair, each once."""
+        return self._cell, self._entity
+
+    @property
+    def once(self) -> bool:
+        """Has every entity one row?"""
+        return self._once
+
+    def _lone(self, value: Floats) -> Bools:
+        """Is what lies above a cell's mean, or below it, carried by too few entities? (`carrier_fraction`)"""
+        off = value - self.mean[self._cell]
+        # What rounding leaves of equal scores is no deviation.
+        off[np.abs(off) <= 1e-8 * np.abs(value)] = 0.0
+        found = np.zeros(self.count, bool)
+        for side in (np.maximum(off, 0.0), np.maximum(-off, 0.0)):
+            sums = np.bincount(self._cell, side, self.count).astype(np.float64, copy=False)
+            squares = np.bincount(self._cell, side * side, self.count).astype(np.float64, copy=False)
+            found |= too_few_carry(sums, squares, self.entities, self.policy)
+        return found
 
     def _dominated(self, value: Floats) -> Bools:
         """NK(n, share): do a cell's n largest entities contribute more than that share of all contributions?
@@ -102,8 +133,8 @@ class Cells:
         dominated &= np.bincount(self._cell[top], size[top], self.count) > share * whole
         return dominated
 
-    def together(self, merged: Bools) -> tuple[int, float, bool]:
-        """Entities, mean score and dominance of several cells as one; an entity in several of them counts once."""
+    def together(self, merged: Bools) -> tuple[int, float, bool, bool]:
+        """Entities, mean score, dominance and loneness of several cells as one; an entity in several counts once."""
         of = merged[self._cell]
         if self._once:
             value = self._sum[of]
@@ -112,22 +143,60 @@ class Cells:
             value = np.bincount(self._entity[of], self._sum[of], self.people)[rows > 0] / rows[rows > 0]
         size, n = np.abs(value), self.policy.dominant_entities
         top = np.partition(size, len(size) - n)[-n:].sum() if len(size) > n else size.sum()
-        return len(value), float(value.mean()), bool(top > self.policy.dominant_share * size.sum())
+        mean = value.mean()
+        off = value - mean
+        off[np.abs(off) <= 1e-8 * size] = 0.0
+        count = np.array([len(value)])
+        lone = any(
+            too_few_carry(np.array([side.sum()]), np.array([(side * side).sum()]), count, self.policy)[0]
+            for side in (off[off > 0], off[off < 0])
+        )
+        return len(value), float(mean), bool(top > self.policy.dominant_share * size.sum()), lone
 
-    def merge(self) -> Merge:
-        """Which cells go into the remainder. Deterministic: smallest first, then by the order of the groups."""
+    def merge(self, guard: Compared, alone: bool = True) -> Merge:
+        """Which cells go into the remainder. Deterministic: smallest first, then by the order of the groups.
+
+        With `alone` False nobody is asked whether the model's points single anybody out.
+        """
         small = self.entities < self.policy.min_group
-        merged = small | self.dominated
+        lone = self.lone if alone else np.zeros(self.count, bool)
+        merged = small | self.dominated | lone
         by_size = np.lexsort((np.arange(self.count), self.entities))
-        others = by_size[~merged[by_size]]
-        pulled_in, met = 0, self.count > 0
-        while met and merged.any() and self._fails(merged):
-            # One by one at first; a model that makes its scores dominate everywhere shall not make us count for hours.
-            more = others[pulled_in : pulled_in + 1 + pulled_in // 8]
+        pulled_in, told_apart, failed = 0, 0, None if self.count else "too_few"
+        while failed is None:
+            if merged.any() and (broken := self._broken(merged, alone)):
+                more = np.empty(0, np.int64)
+            elif (found := guard.offends(merged)) is not None:
+                more, broken = found, "differencing"
+                told_apart += len(more)
+            else:
+                break
+            if not len(more):
+                # One by one at first; a model that makes its scores dominate everywhere shall not make us count for
+                # hours.
+                more = by_size[~merged[by_size]][: 1 + pulled_in // 8]
+                pulled_in += len(more)
+                failed = None if len(more) else broken
             merged[more] = True
-            pulled_in, met = pulled_in + len(more), len(more) > 0
-        return Merge(merged, int(small.sum()), int((self.dominated & ~small).sum()), pulled_in, met)
+        only_lone = lone & ~small & ~self.dominated
+        dominated = self.dominated & ~small
+        return Merge(
+            merged, int(small.sum()), int(dominated.sum()), int(only_lone.sum()), pulled_in, told_apart, failed
+        )
 
-    def _fails(self, merged: Bools) -> bool:
-        entities, _, dominated = self.together(merged)
-        return entities < self.policy.min_group or dominated
+    def _broken(self, merged: Bools, alone: bool) -> str | None:
+        entities, _, dominated, lone = self.together(merged)
+        if entities < self.policy.min_group or dominated:
+            return "too_few"
+        return "singled_out" if alone and lone else None
+
+
+def too_few_carry(sums: Floats, squares: Floats, entities: Ints, policy: ReleasePolicy) -> Bools:
+    """Do fewer entities than the rule asks carry these deviations? By their weight: (Σd)² ÷ Σd² of them carry it.
+
+    Nothing that deviates is carried by nobody, and well.
+    """
+    least = np.minimum(policy.min_group, policy.carrier_fraction * entities)
+    # Whole numbers of equal carriers come out a little under themselves.
+    alone: Bools = (squares > 0) & (sums * sums < (least - 1e-6) * squares)
+    return alone

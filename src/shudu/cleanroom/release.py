@@ -2,13 +2,16 @@
 
 Each released row stands for at least `min_group` distinct entities, counted on the declared key and not on rows. Groups
 that do not reach it, or that one or two entities dominate, go into one remainder row, which is held to the same rules
-and takes in the smallest other groups until it meets them. Rules after the output checks of statistical research
-environments (thresholds, NK dominance, counts as evidence); their values stand in `release_policy.py`.
+and takes in the smallest other groups until it meets them; so do groups that could be told by subtracting what was
+released before (differencing.py), and those whose mean the model's points let a few entities make. Rules after the
+output checks of statistical research environments (thresholds, NK dominance, counts as evidence); their values and
+reasons stand in `release_policy.toml`. What a program cannot judge is held for a person.
 """
 
 from __future__ import annotations
 
 import datetime
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +21,8 @@ import pyarrow as pa
 
 from shudu.policy.types import Decision, Refused, Text
 
-from .cells import Cells, Floats, Ints, encode, encode_sorted, renumber
+from .cells import Bools, Cells, Floats, Ints, Merge, encode, encode_sorted, renumber
+from .differencing import Guard, Partition, Unknown, keyed_hashes, rows_of
 from .product import to_csv, to_parquet
 from .release_policy import DEFAULTS, ReleasePolicy, strictest
 
@@ -26,6 +30,7 @@ __all__ = [
     "DEFAULTS",
     "MEASURES",
     "Check",
+    "History",
     "ReleasePolicy",
     "ReleaseRefused",
     "ReleaseSpec",
@@ -47,12 +52,28 @@ MEASURES = pa.schema(
 
 @dataclass(frozen=True, slots=True)
 class ReleaseSpec:
-    """What was agreed to leave: groups by columns that all owners `allowed`, counted on `key`, under `policy`."""
+    """What was agreed to leave: groups by columns that all owners `allowed`, counted on `key`, under `policy`.
+
+    `output` is the range the model declares; a released mean is no finer than `policy.resolution` steps in it.
+    """
 
     key: str
     group_by: tuple[str, ...]
     allowed: frozenset[str]
     policy: ReleasePolicy = DEFAULTS
+    output: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What left before of the same data, whoever bought it; `secret` (16 bytes) is what its entities are hashed with.
+
+    `unread` counts releases whose sketch could not be read: nothing can be said of those.
+    """
+
+    secret: bytes
+    earlier: tuple[Partition, ...] = ()
+    unread: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +90,15 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """The table: the group-by columns, then `MEASURES`; sorted by group, the remainder last."""
+    """The table: the group-by columns, then `MEASURES`; sorted by group, the remainder last.
+
+    `held` names the checks that a person must answer before it leaves. `sketch` is what to keep of who is in which row.
+    """
 
     table: pa.Table
     checks: tuple[Check, ...]
+    held: tuple[str, ...] = ()
+    sketch: Partition | None = None
 
 
 class ReleaseRefused(Refused):
@@ -82,6 +108,14 @@ class ReleaseRefused(Refused):
 
 
 class _Checks(list[Check]):
+    @property
+    def held(self) -> list[str]:
+        return [check.name for check in self if not check.ok]
+
+    def hold(self, name: str, **evidence: int) -> None:
+        """A finding a person must answer."""
+        self.append(Check(name, False, evidence))
+
     def require(self, name: str, ok: bool, message: Text, remedy: Text, **evidence: int) -> None:
         self.append(Check(name, ok, evidence))
         if not ok:
@@ -91,42 +125,32 @@ class _Checks(list[Check]):
             raise error
 
 
-def release(scores: Floats, rows: pa.Table, spec: ReleaseSpec) -> Released:
+def release(scores: Floats, rows: pa.Table, spec: ReleaseSpec, history: History | None = None) -> Released:
     """Group, check and round.
 
     `scores` holds one finite number per row of `rows`, a table with the key and the group-by columns. An entity with
-    several rows in a group counts once, with the mean of its scores. Raises ReleaseRefused (`release.group_by`, `key`,
-    `text`, `too_many_groups`, `too_few`, `too_large`); ValueError if scores and rows do not belong together.
+    several rows in a group counts once, with the mean of its scores. Without a `history` nothing is compared and no
+    sketch is made. Raises ReleaseRefused (`release.group_by`, `key`, `text`, `too_many_groups`, `too_few`,
+    `differencing`, `too_large`); ValueError if scores and rows do not belong together.
     """
     if len(scores) != len(rows) or not np.isfinite(scores).all():
         raise ValueError("one finite score per row is needed")
     checks, policy = _Checks(), spec.policy
     _check_group_by(checks, spec, rows.schema)
-    entity = _entities(checks, rows.column(spec.key))
+    entity, keys = _entities(checks, rows.column(spec.key))
     label, groups = _groups(checks, rows.select(list(spec.group_by)), len(rows), policy)
     cells = Cells(label, entity, scores, policy)
-    merge = cells.merge()
+    guard = _Watch(cells, keys, history)
+    merge = cells.merge(guard)
+    if merge.failed == "singled_out":
+        # Even all rows together have a mean that a few entities make: whether that tells of them a person can say.
+        merge = cells.merge(guard, alone=False)
+        checks.hold("singled_out", groups_lone=int(cells.lone.sum()), groups_in=cells.count)
+    _judge(checks, cells, merge, guard)
     kept = np.flatnonzero(~merge.merged)
-    checks.require(
-        "too_few",
-        merge.met,
-        Text(
-            "结果背后的主体过少或过于集中，不予输出。",
-            "Too few entities, or too unequal ones, stand behind the result.",
-        ),
-        Text("请减少分组列，或使用更多数据。", "Group by fewer columns, or use more data."),
-        min_group=policy.min_group,
-        entities_in=cells.people,
-        groups_in=cells.count,
-        groups_small=merge.small,
-        groups_dominated=merge.dominated,
-        groups_pulled_in=merge.pulled_in,
-        groups_merged=int(merge.merged.sum()),
-        groups_out=len(kept),
-    )
     measured = [(False, int(cells.entities[cell]), float(cells.mean[cell])) for cell in kept]
     if merge.merged.any():
-        entities, mean, _ = cells.together(merge.merged)
+        entities, mean, *_ = cells.together(merge.merged)
         measured.append((True, entities, mean))
         groups = [[*(values[cell] for cell in kept), None] for values in groups]
     table = _table(spec, rows.schema, groups, measured)
@@ -145,7 +169,71 @@ def release(scores: Floats, rows: pa.Table, spec: ReleaseSpec) -> Released:
         max_bytes=policy.max_bytes,
         **sizes,
     )
-    return Released(table, tuple(checks))
+    return Released(table, tuple(checks), tuple(checks.held), guard.sketch(rows_of(merge.merged)))
+
+
+class _Watch:
+    """The guard against differencing, if there is a history, and whether it came to know."""
+
+    def __init__(self, cells: Cells, keys: pa.Array, history: History | None) -> None:
+        self.unread, self.unknown = history.unread if history else 0, False
+        self._guard = None
+        if history is not None and cells.count:
+            hashes = keyed_hashes(keys, history.secret)
+            least = cells.policy.min_group
+            self._guard = Guard(*cells.pairs, hashes, cells.count, history.earlier, least)
+
+    @property
+    def compared(self) -> int:
+        return self._guard.compared if self._guard else 0
+
+    def offends(self, merged: Bools) -> Ints | None:
+        try:
+            return self._guard.offends(merged) if self._guard else None
+        except Unknown:
+            self.unknown = True
+            return None
+
+    def sketch(self, row_of_cell: Ints) -> Partition | None:
+        return self._guard.sketch(row_of_cell) if self._guard else None
+
+
+def _judge(checks: _Checks, cells: Cells, merge: Merge, guard: _Watch) -> None:
+    checks.require(
+        "too_few",
+        merge.failed != "too_few",
+        Text(
+            "结果背后的主体过少或过于集中，不予输出。",
+            "Too few entities, or too unequal ones, stand behind the result.",
+        ),
+        Text("请减少分组列，或使用更多数据。", "Group by fewer columns, or use more data."),
+        min_group=cells.policy.min_group,
+        entities_in=cells.people,
+        groups_in=cells.count,
+        groups_small=merge.small,
+        groups_dominated=merge.dominated,
+        groups_lone=merge.lone,
+        groups_pulled_in=merge.pulled_in,
+        groups_merged=int(merge.merged.sum()),
+        groups_out=int((~merge.merged).sum()),
+    )
+    counts = {"releases_compared": guard.compared, "groups_told_apart": merge.told_apart}
+    if guard.unread or guard.unknown:
+        checks.hold("differencing", releases_unread=guard.unread, unfinished=int(guard.unknown), **counts)
+        return
+    checks.require(
+        "differencing",
+        merge.failed != "differencing",
+        Text(
+            "与此前的放行结果相减可推出过小的分组，不予输出。",
+            "Subtracting it from what was released before would tell of too small a group.",
+        ),
+        Text(
+            "请按此前已放行的方式分组，或待数据变化更大后再运行。",
+            "Group as in an earlier release, or run again when more of the data has changed.",
+        ),
+        **counts,
+    )
 
 
 def _check_group_by(checks: _Checks, spec: ReleaseSpec, schema: pa.Schema) -> None:
@@ -169,7 +257,8 @@ def _check_group_by(checks: _Checks, spec: ReleaseSpec, schema: pa.Schema) -> No
     )
 
 
-def _entities(checks: _Checks, column: pa.ChunkedArray) -> Ints:
+def _entities(checks: _Checks, column: pa.ChunkedArray) -> tuple[Ints, pa.Array]:
+    """The entity of every row, numbered in the order they come, and each one's key."""
     checks.require(
         "key",
         column.null_count == 0,
@@ -177,7 +266,7 @@ def _entities(checks: _Checks, column: pa.ChunkedArray) -> Ints:
         Text("请数据提供方补全主体标识后重新发布。", "The provider should fill the key and publish again."),
         nulls=column.null_count,
     )
-    return encode(column)[0]
+    return encode(column)
 
 
 def _groups(checks: _Checks, rows: pa.Table, count: int, policy: ReleasePolicy) -> tuple[Ints, list[list[Any]]]:
@@ -219,7 +308,8 @@ def _table(
         fields.append(pa.field(name, kind))
         columns.append(pa.array([_plain(value) for value in values], kind))
     remainder, entities, means = zip(*measured, strict=True)
-    rounded = [_significant(mean, spec.policy.significant_digits) for mean in means]
+    step = _step(spec)
+    rounded = [rounded_to(mean, spec.policy.significant_digits, step) for mean in means]
     columns += [pa.array(remainder), pa.array(entities, pa.int64()), pa.array(rounded, pa.float64())]
     return pa.Table.from_arrays(columns, schema=pa.schema([*fields, *MEASURES]))
 
@@ -241,6 +331,18 @@ def _plain(value: Any) -> str | int | None:
     return None if value is None else value if isinstance(value, int) else str(value)
 
 
-def _significant(value: float, digits: int) -> float:
-    """Rounded in decimal to `digits` significant digits (ties to even); never a negative zero."""
+def _step(spec: ReleaseSpec) -> float:
+    """The finest difference a released mean shows: a decade of the declared range over `resolution`; 0 without one."""
+    return step_of(*spec.output, spec.policy.resolution) if spec.output else 0.0
+
+
+def step_of(low: float, high: float, resolution: int) -> float:
+    """10^⌊log10(high - low)⌋ / resolution: a range of 0 to 500 in 1000 steps is seen to 0.1."""
+    return float(f"1e{math.floor(math.log10(high - low))}") / resolution
+
+
+def rounded_to(value: float, digits: int, step: float = 0.0) -> float:
+    """Rounded in decimal to whole steps, then to `digits` significant digits (ties to even); never a negative zero."""
+    if step:
+        value = round(value / step) * step
     return float(f"{value:.{digits}g}") + 0.0

@@ -1,50 +1,73 @@
-"""The rules of release class A in one place. Each owner may ask for stricter ones; of two policies the stricter wins.
-
-A change here changes what may leave. Give the reason in the commit.
-"""
+"""The rules of release as values. What each is for stands beside them in
+`release_policy.toml`, which is the one to change."""
 
 from __future__ import annotations
 
+import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+FILE = Path(__file__).with_name("release_policy.toml")
 
 
 @dataclass(frozen=True, slots=True)
 class ReleasePolicy:
-    """Defaults, and what each is for."""
+    """One value for each rule; what they mean and why is said in the file."""
 
-    # Fewest distinct entities behind any released row. 10 is the customary threshold of statistical offices for
-    # ordinary data; ask for 50 where a group-by column is sensitive.
-    min_group: int = 10
-
-    # Dominance, NK(2, 90 %): where the two largest contributors make up more than this share of all contributions, a
-    # mean tells those two nearly about each other.
-    dominant_entities: int = 2
-    dominant_share: float = 0.90
-
-    # Significant digits of a released number: enough for a comparison, too few to hide a row in.
-    significant_digits: int = 3
-
-    # The size of one release. A larger one is a table, not a statistic.
-    max_rows: int = 1_000
-    max_columns: int = 20
-    max_bytes: int = 64 * 1_024
-
-    # A category is a short word; anything longer is free text, which may name a person.
-    max_text: int = 64
+    min_group: int
+    min_group_sensitive: int
+    dominant_entities: int
+    dominant_share: float
+    carrier_fraction: float
+    significant_digits: int
+    resolution: int
+    max_rows: int
+    max_columns: int
+    max_bytes: int
+    max_text: int
+    releases_per_day: int
+    decide_days: int
 
 
-# Where the stricter value is the larger one; for every other rule it is the smaller.
-_LARGER_IS_STRICTER = frozenset({"dominant_entities", "min_group"})
+def read(text: str) -> tuple[ReleasePolicy, Mapping[str, bool], Mapping[str, str]]:
+    """The policy in a file's text, whether the larger value is the stricter one, and the reasons, each by rule.
+
+    Raises ValueError when a rule is missing, unknown, without a reason or of another type.
+    """
+    found = tomllib.loads(text)
+    names = [one.name for one in fields(ReleasePolicy)]
+    if set(found) != set(names):
+        raise ValueError(f"rules missing or unknown: {sorted(set(found) ^ set(names))}")
+    wrong = [name for name in names if not _is_rule(found[name], name)]
+    if wrong:
+        raise ValueError(f"a rule has a value above nought, `stricter` and a reason: {wrong}")
+    values = {name: found[name]["value"] for name in names}
+    larger = {name: found[name]["stricter"] == "larger" for name in names}
+    return ReleasePolicy(**values), larger, {name: " ".join(found[name]["reason"].split()) for name in names}
+
+
+def _is_rule(rule: Any, name: str) -> bool:
+    kind = float if name in ("dominant_share", "carrier_fraction") else int
+    return (
+        isinstance(rule, dict)
+        and set(rule) == {"value", "stricter", "reason"}
+        and type(rule["value"]) is kind
+        and rule["value"] > 0
+        and rule["stricter"] in ("larger", "smaller")
+        and bool(str(rule["reason"]).strip())
+    )
+
+
+DEFAULTS, _LARGER_IS_STRICTER, REASONS = read(FILE.read_text("utf-8"))
 
 
 def strictest(a: ReleasePolicy, b: ReleasePolicy) -> ReleasePolicy:
     """The stricter of both, rule by rule."""
     return ReleasePolicy(
         **{
-            one.name: (max if one.name in _LARGER_IS_STRICTER else min)(getattr(a, one.name), getattr(b, one.name))
-            for one in fields(ReleasePolicy)
+            name: (max if larger else min)(getattr(a, name), getattr(b, name))
+            for name, larger in _LARGER_IS_STRICTER.items()
         }
     )
-
-
-DEFAULTS = ReleasePolicy()

@@ -55,7 +55,10 @@ def compute(work: Work) -> Mapping[str, Any]:
         raw = sandbox().run(JobSpec("scorecard", model_bytes, folder / "data.arrow", rows, inputs, output))
     scores = read_scores(raw, rows, output)
     trusted = [_entity_key(data), *sorted(agreed.group_by)]
-    released = release.release(scores, store.read_table(files, place, trusted), _spec(data, agreed))
+    trusted_rows = store.read_table(files, place, trusted)
+    released = release.release(scores, trusted_rows, _spec(data, agreed, (output.min, output.max)))
+    if released.held:
+        raise _unjudged(released)
     products = {"product.csv": release.to_csv(released.table), "product.parquet": release.to_parquet(released.table)}
     where = Place(work.party, work.done["bind"]["asset"], work.done["bind"]["version"])
     stored = store.write_files(products, where)
@@ -150,10 +153,26 @@ def _model(work: Work) -> tuple[Scorecard, bytes]:
     return parse(raw), raw
 
 
-def _spec(data: Offered, agreed: Release) -> release.ReleaseSpec:
-    """Our defaults or what was agreed, whichever is stricter, rule by rule."""
-    policy = release.strictest(release.DEFAULTS, replace(release.DEFAULTS, min_group=agreed.min_group))
-    return release.ReleaseSpec(_entity_key(data), tuple(sorted(agreed.group_by)), agreed.group_by, policy)
+def _spec(data: Offered, agreed: Release, output: tuple[float, float]) -> release.ReleaseSpec:
+    """Our defaults or what was agreed, whichever is stricter, rule by rule; larger groups where a column is sensitive."""
+    least, grouped = agreed.min_group, agreed.group_by
+    if any(column.sensitivity is not None for column in data.columns if column.name in grouped):
+        least = max(least, release.DEFAULTS.min_group_sensitive)
+    policy = release.strictest(release.DEFAULTS, replace(release.DEFAULTS, min_group=least))
+    return release.ReleaseSpec(_entity_key(data), tuple(sorted(grouped)), grouped, policy, output)
+
+
+def _unjudged(released: release.Released) -> release.ReleaseRefused:
+    error = release.ReleaseRefused(
+        "release.unjudged",
+        Text(
+            "输出规则无法自动作出判断，不予输出。",
+            "The rules of release came to no answer by themselves, so nothing leaves.",
+        ),
+        Text("请数据提供方查看检查记录。", "The provider should look at the checks."),
+    )
+    error.checks = released.checks
+    return error
 
 
 def _entity_key(data: Offered) -> str:
