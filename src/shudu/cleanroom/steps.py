@@ -154,7 +154,7 @@ def _model(work: Work) -> tuple[Scorecard, bytes]:
 
 
 def _spec(data: Offered, agreed: Release, output: tuple[float, float]) -> release.ReleaseSpec:
-    """Our defaults or what was agreed, whichever is stricter, rule by rule; larger groups where a column is sensitive."""
+    """Our defaults or what was agreed, whichever is stricter; larger groups by a sensitive column."""
     least, grouped = agreed.min_group, agreed.group_by
     if any(column.sensitivity is not None for column in data.columns if column.name in grouped):
         least = max(least, release.DEFAULTS.min_group_sensitive)
