@@ -10,7 +10,7 @@ Single cells, margins, totals and remainders are all among these sums.
 
 Entities of one release only (the other was made from another version) hang on a vertex of their own, which nobody knows
 the sum of. Light cuts are found by maximum-adjacency orderings with contraction (Nagamochi and Ibaraki, SIAM J.
-Discrete Math. 5, 1992; Stoer and Wagner, J. ACM 44, 1997).
+Discrete Math. 5, 1992).
 
 Where an entity has several rows and stands in several cells, cells are no partition: then every two single cells are
 compared, and the totals. Not covered: sums of such cells; sums over three releases at once that no two of them tell;
