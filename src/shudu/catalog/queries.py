@@ -150,10 +150,21 @@ def files(version: Version) -> tuple[StoredFile, ...]:
     return tuple(StoredFile.from_json(file) for file in version.files)
 
 
-def stored_paths() -> set[str]:
-    """The paths of all files a version vouches for; any other file of the lake is an orphan."""
+def stored_digests() -> dict[str, str]:
+    """The files every version vouches for, by path with their SHA-256; any other file of the lake is an orphan."""
     rows = Version.objects.exclude(state=Version.State.ERASED).values_list("files", flat=True)
-    return {file["path"] for files in rows.iterator() for file in files}
+    return {file["path"]: file["sha256"] for files in rows.iterator() for file in files}
+
+
+def tombstones() -> list[Version]:
+    """Every erased version."""
+    return list(Version.objects.filter(state=Version.State.ERASED).select_related("binding").order_by("id"))
+
+
+def not_erased(version_ids: Iterable[str]) -> list[str]:
+    """Which of these versions are here and not erased."""
+    here = Version.objects.filter(pk__in=list(version_ids)).exclude(state=Version.State.ERASED)
+    return sorted(here.values_list("id", flat=True))
 
 
 def place(version: Version) -> Place:

@@ -173,7 +173,7 @@ def _against(source: Path) -> list[Finding]:
     from shudu.ledger import queries
 
     try:
-        return queries.against(_read(source).decode("utf-8", "replace"), queries.verifier_key())
+        return queries.against(_read(source).decode("utf-8", "replace"))
     except ValueError:
         raise Invalid(
             "ledger.checkpoint",

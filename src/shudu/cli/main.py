@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from . import assets, evidence, house, offers, orders, parties
+from . import assets, backup, evidence, house, offers, orders, parties
 
 app = typer.Typer(
     name="shudu",
@@ -17,6 +17,8 @@ app = typer.Typer(
 )
 for command in house.app.registered_commands:
     app.registered_commands.append(command)
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
 app.command("publish")(assets.publish)
 app.add_typer(assets.assets, name="assets")
 app.add_typer(assets.models, name="models")

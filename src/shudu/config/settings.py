@@ -25,6 +25,7 @@ INSTALLED_APPS = [
     "shudu.govern",
     "shudu.cleanroom",
     "shudu.exchange",
+    "shudu.security",
     "shudu.site",  # before allauth, whose pages it replaces
     "allauth",
     "allauth.account",

@@ -52,8 +52,17 @@ class StoredDataKeys:
             raise _destroyed()
         return self._open(row)
 
+    def erase(self, place: Place) -> None:
+        """Note beside the keys that the version is gone, then destroy its data key; idempotent.
+
+        Old backups still hold the key, wrapped, and the files. Because of the note a restore erases the version again
+        before anything is visible. After `rotate_kek` no backup from before it opens anything that is encrypted.
+        """
+        self.keyring.note_erased(place.version)
+        self.destroy(place)
+
     def destroy(self, place: Place) -> None:
-        """Forget the data key of `place`; idempotent. Old backups still hold it wrapped until `rotate_kek`."""
+        """Forget the data key of `place`, of which no version ever came or none is left; idempotent."""
         DataKey.objects.filter(owner=place.owner, asset=place.asset, version=place.version).update(
             state=DataKey.State.DESTROYED, wrapped=""
         )

@@ -12,7 +12,7 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
@@ -59,6 +59,30 @@ def publish(lake: Path, files: Path, target: Path) -> None:
         # All the way up: whoever made a parent may have been killed before it was durable.
         for folder in (target.parent, target.parent.parent, lake):
             sync(folder)
+
+
+@contextmanager
+def frozen(lake: Path, meanwhile: Callable[[Path], None]) -> Iterator[Path]:
+    """A private folder with a hard link, at the same path, to every file published as of one moment; gone afterwards.
+
+    `meanwhile` is called with a folder for what it writes, at that very moment: nothing is published, withdrawn or
+    swept while it runs. What is withdrawn later stays readable through the links until the block ends.
+    """
+    with staging(lake) as folder:
+        with _sole(lake):
+            meanwhile(folder / "spill")
+            for path in _published(lake):
+                link = folder / "files" / path
+                link.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                os.link(lake / path, link)
+        yield folder / "files"
+
+
+def _published(lake: Path) -> Iterator[Path]:
+    for folder, names, files in os.walk(lake):
+        if Path(folder) == lake:
+            names.remove(STAGING)
+        yield from (Path(folder, name).relative_to(lake) for name in files)
 
 
 @contextmanager

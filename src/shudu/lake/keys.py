@@ -26,6 +26,7 @@ ALGORITHM = "AES-256-GCM"
 _SEALED = b"shudu-sealed/1\n"
 _NONCE = 12
 _PREFIX = "kek_"
+_ERASED = "erased"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,21 @@ class Keyring:
         """The data key. Raises Unavailable when its key-encryption key is missing, Conflict when it is another."""
         sealed = base64.b64decode(wrapped.text)
         return unseal(self._read(wrapped.kek_id), sealed, (wrapped.kek_id, wrapped.algorithm, *context))
+
+    def note_erased(self, version: str) -> None:
+        """Remember outside the home, durably, that a version is gone: no backup that still has it may bring it back.
+
+        An empty file in a folder of its own, so that no two notes can spoil each other.
+        """
+        folder = self.folder / _ERASED
+        make_durable_folder(folder)
+        os.close(os.open(folder / version, os.O_WRONLY | os.O_CREAT, 0o600))
+        sync(folder)
+
+    def erased(self) -> set[str]:
+        """The versions noted as gone."""
+        folder = self.folder / _ERASED
+        return {path.name for path in folder.iterdir()} if folder.is_dir() else set()
 
     @contextmanager
     def held(self, *, alone: bool = False) -> Iterator[None]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -38,6 +38,7 @@ class DataKeys(Protocol):
 
     def create(self, place: Place) -> bytes: ...
     def secret(self, place: Place) -> bytes: ...
+    def erase(self, place: Place) -> None: ...
     def destroy(self, place: Place) -> None: ...
 
 
@@ -81,6 +82,14 @@ class TableStore(Protocol):
     def sweep(self, known: set[str], older_than: float = folders.GRACE) -> list[str]:
         """Remove what a crash left behind, with its data keys, and return it: folders nobody has touched for
         `older_than` seconds, of which neither the path nor that of a file (both relative to the home) is `known`."""
+        ...
+
+    def frozen(self, meanwhile: Callable[[Path], None]) -> AbstractContextManager[Path]:
+        """A folder that shows every published file at its path below `lake`, as of one moment, until the block ends.
+
+        `meanwhile(folder)` runs at that moment and may write into `folder`: a copy of the rows made there agrees with
+        the files. Publishing and erasing wait for it, reading does not.
+        """
         ...
 
 
@@ -165,7 +174,7 @@ class DuckDBStore:
     def erase(self, place: Place) -> None:
         with explained():
             # The key first: if we are killed in between, what is left cannot be read, and the sweep removes it.
-            self.keys.destroy(place)
+            self.keys.erase(place)
             folders.withdraw(self._lake, self._folder(place))
 
     def sweep(self, known: set[str], older_than: float = folders.GRACE) -> list[str]:
@@ -176,6 +185,11 @@ class DuckDBStore:
             if version and owner != folders.STAGING:
                 self.keys.destroy(Place(owner, asset, version[0]))
         return removed
+
+    @contextmanager
+    def frozen(self, meanwhile: Callable[[Path], None]) -> Iterator[Path]:
+        with folders.frozen(self._lake, meanwhile) as files:
+            yield files
 
     @contextmanager
     def _batches(

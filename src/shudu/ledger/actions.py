@@ -25,9 +25,9 @@ from .signer import Ed25519Signer
 def open_log(actor: Actor, *, base_iri: str, software: str, pins: str = "") -> Log:
     """Open the home's log with a new key; its origin is the base IRI without scheme, plus `/ledger`.
 
-    A home has one log for life. Only a restored backup gets another, with a number at the end of its origin, because
-    the old one may have grown elsewhere since: `pins` is then the last checkpoint anyone holds of the old log, and the
-    new log's first entry records it.
+    A home has one log for life. Only a restored backup gets another, because the old one may have grown elsewhere
+    since: `pins` is then the last checkpoint anyone holds of the old log, and the new log's first entry records it. The
+    moment of its opening ends its origin, so that two restores of one backup never share an origin.
     """
     require(actor, Permission.LEDGER_INITIALISE)
     only_writer()
@@ -44,7 +44,7 @@ def open_log(actor: Actor, *, base_iri: str, software: str, pins: str = "") -> L
                 ),
             )
         _check_pins(before, pins)
-        origin = f"{origin}/{Log.objects.count() + 1}"
+        origin = f"{origin}/{clock.now():%Y%m%dT%H%M%S.%fZ}"
     elif pins:
         raise _bad_pins("这里没有旧账本可供锚定", "There is no earlier log here to pin")
     signer = Ed25519Signer.generate(origin)

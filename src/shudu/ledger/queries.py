@@ -13,12 +13,13 @@ from shudu.policy.events import Event
 from shudu.policy.models import Outbox
 from shudu.policy.types import Conflict, NotFound, Text, Unavailable, not_found
 
-from . import merkle, receipt
+from . import merkle, note, receipt
 from .integrity import against as against
 from .integrity import check as check
 from .models import Disclosure, Entry, HashTile, Log, TreeHead
 from .note import Note
 from .proof import Proof
+from .sequencer import signer
 from .tiles import WIDTH, TilePath, encode_bundle, hashes_from, tiles_for
 
 T = TypeVar("T")
@@ -44,6 +45,25 @@ def verifier_key() -> str:
 def verifier_keys() -> list[str]:
     """The verifier keys of every log ever opened here, newest first."""
     return [str(row.verifier_key) for row in Log.objects.order_by("-id")]
+
+
+def base_iri() -> str:
+    """The base IRI under which the first log here was opened."""
+    first = Log.objects.order_by("id").first()
+    if first is None:
+        return log().origin  # says that there is none
+    opened = Outbox.objects.get(event=Event.LOG_OPENED, subject=first.key_id)
+    return str(opened.fields["base_iri"])
+
+
+def signed(text: str) -> str:
+    """A note of `text` signed with the present log's key; its first line must not be a log's origin.
+
+    Raises Unavailable `ledger.key` when the key is not in the key folder.
+    """
+    if Log.objects.filter(origin=text.partition("\n")[0]).exists():
+        raise ValueError("only the sequencer signs checkpoints")
+    return str(note.sign(text, signer(log())))
 
 
 def checkpoint() -> str:

@@ -86,7 +86,7 @@ def _append(log: Log, tree: Tree, rows: Iterator[Outbox]) -> int:
         store_tiles(log, tree)
         placed = Entry.objects.filter(log=log, index__gte=start)
         Outbox.objects.filter(id__in=placed.values("outbox")).update(sequenced=True)
-        note = sign(str(Checkpoint(log.origin, size, root)), _signer(log))
+        note = sign(str(Checkpoint(log.origin, size, root)), signer(log))
         frontier = tree.frontier.packed()
         TreeHead.objects.create(
             log=log, size=size, root=root, frontier=frontier, checkpoint=str(note), time=clock.now()
@@ -127,13 +127,14 @@ def store_tiles(log: Log, tree: Tree) -> None:
     )
 
 
-def _signer(log: Log) -> Ed25519Signer:
+def signer(log: Log) -> Ed25519Signer:
+    """The signer of a log. Raises Unavailable `ledger.key` when its key is not in the key folder."""
     file = settings.OPTIONS.keys / key_file(log.key_id)
     try:
-        signer = Ed25519Signer.load(file)
+        loaded = Ed25519Signer.load(file)
     except (OSError, ValueError):
-        signer = None
-    if signer is None or signer.verifier != log.verifier_key:
+        loaded = None
+    if loaded is None or loaded.verifier != log.verifier_key:
         raise Unavailable(
             "ledger.key",
             Text("读不到存证账本的签名密钥。", "The ledger's signing key cannot be read."),
@@ -142,7 +143,7 @@ def _signer(log: Log) -> Ed25519Signer:
                 f"Put the key file “{file.name}” back into the key folder; nothing done meanwhile is lost.",
             ),
         )
-    return signer
+    return loaded
 
 
 def key_file(key_id: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import os
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -82,3 +83,12 @@ class Ed25519Signer:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def verifier_keys(folder: Path) -> list[VerifierKey]:
+    """The public halves of every log's key in a folder of keys; a file that cannot be read vouches for nothing."""
+    found = []
+    for file in sorted(folder.glob("ledger-*.key")):
+        with suppress(OSError, ValueError):
+            found.append(Ed25519Signer.load(file).verifier)
+    return found

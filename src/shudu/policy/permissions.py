@@ -10,6 +10,7 @@ class Permission(StrEnum):
     ASSET_PUBLISH = "asset.publish"
     ASSET_READ = "asset.read"
     ASSET_REVIEW = "asset.review"
+    BACKUP_TAKE = "backup.take"
     FUNDS_DEPOSIT = "funds.deposit"
     LEDGER_INITIALISE = "ledger.initialise"
     MODEL_PUBLISH = "model.publish"

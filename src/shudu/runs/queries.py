@@ -33,6 +33,7 @@ __all__ = [
     "run",
     "run_row",
     "runs",
+    "stored_digests",
     "under",
     "uses",
 ]
@@ -108,6 +109,15 @@ def delivered(run: Run) -> tuple[StoredFile, Place]:
     version = catalog.version_row(output.version)
     file = next(file for file in catalog.files(version) if file.name == run.params["file"])
     return file, catalog.place(version)
+
+
+def stored_digests() -> dict[str, str]:
+    """What must lie in the lake, by path with its SHA-256: the files of every version, and those that a waiting run has
+    made and is about to enter."""
+    expected = catalog.stored_digests()
+    for done in Run.objects.filter(state=Run.State.QUEUED).values_list("done", flat=True):
+        expected.update({file["path"]: file["sha256"] for step in done.values() for file in step.get("files", ())})
+    return expected
 
 
 def made_from(version_id: str) -> tuple[Input, ...]:

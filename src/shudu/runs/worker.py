@@ -29,7 +29,7 @@ from shudu.policy.types import Conflict, ShuduError, Text
 
 from . import actions
 from .models import Run
-from .queries import inputs_of
+from .queries import inputs_of, stored_digests
 from .types import Outcome, Work, kind_of
 
 log = logging.getLogger("shudu.worker")
@@ -157,11 +157,15 @@ class Worker:
 
 
 def sweep() -> list[str]:
-    """Remove files that no version vouches for and no waiting run is about to enter; returns what was removed."""
-    known = catalog.stored_paths()
-    for done in Run.objects.filter(state=Run.State.QUEUED).values_list("done", flat=True):
-        known.update(file["path"] for step in done.values() for file in step.get("files", ()))
-    return lake.store().sweep(known)
+    """Remove files that no version vouches for and no waiting run is about to enter; returns what was removed.
+
+    An erasure that was killed between its tombstone and its end is finished first.
+    """
+    noted = lake.keyring().erased()
+    for version in catalog.tombstones():
+        if version.id not in noted:
+            lake.store().erase(catalog.place(version))
+    return lake.store().sweep(set(stored_digests()))
 
 
 def spread_news() -> bool:

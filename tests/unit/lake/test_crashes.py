@@ -45,6 +45,8 @@ class NoKeys:
     def destroy(self, place: Place) -> None:
         pass
 
+    erase = destroy
+
 
 @pytest.fixture
 def store(tmp_path: Path) -> DuckDBStore:
