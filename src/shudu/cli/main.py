@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from . import assets, backup, evidence, house, offers, orders, parties
+from . import assets, backup, evidence, house, offers, orders, parties, quality
 
 app = typer.Typer(
     name="shudu",
@@ -22,6 +22,7 @@ app.command("restore")(backup.restore)
 app.command("publish")(assets.publish)
 app.add_typer(assets.assets, name="assets")
 app.add_typer(assets.models, name="models")
+app.add_typer(quality.app, name="quality")
 app.add_typer(parties.orgs, name="orgs")
 app.add_typer(parties.accounts, name="accounts")
 app.add_typer(parties.tokens, name="tokens")

@@ -24,6 +24,12 @@ class Options:
     language: str = ""  # of the command line: zh or en; empty follows LANG
     lease_seconds: float = 60.0
     max_upload_mb: int = 5_120
+    # Per cent of 规范性, 完整性, 准确性, 一致性, 时效性, 可访问性 in a table's score.
+    quality_weights: str = "20,20,15,15,15,15"
+
+    @property
+    def weights_of_quality(self) -> dict[str, int]:
+        return {f"0{place}": int(weight) for place, weight in enumerate(self.quality_weights.split(","), 1)}
 
 
 def load(home: str | Path | None = None) -> Options:
@@ -51,6 +57,9 @@ def _check(options: Options) -> None:
     # A lease that has ended before its step began would let a run be taken over for ever and never end.
     if not (math.isfinite(options.lease_seconds) and 1 <= options.lease_seconds <= 86_400):
         raise SystemExit("选项 lease_seconds 须为 1 至 86400 秒 / option lease_seconds: from 1 to 86400 seconds")
+    weights = options.quality_weights.split(",")
+    if len(weights) != 6 or not all(weight.strip().isdecimal() for weight in weights) or sum(map(int, weights)) != 100:
+        raise SystemExit("选项 quality_weights：合计 100 的六个整数 / option quality_weights: six integers, 100 in all")
     if options.max_upload_mb < 1:
         raise SystemExit("选项 max_upload_mb 至少为 1 / option max_upload_mb: at least 1")
 

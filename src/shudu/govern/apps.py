@@ -8,7 +8,10 @@ class GovernConfig(AppConfig):
     def ready(self) -> None:
         from shudu.lake.queries import register_observer
 
-        from .observers import KeyObserver, LevelObserver
+        from . import rules
+        from .observers import KeyObserver, LevelObserver, QualityObserver
 
         register_observer("key", KeyObserver)
         register_observer("level", LevelObserver)
+        register_observer("quality", QualityObserver)
+        rules.register()

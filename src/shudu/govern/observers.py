@@ -8,10 +8,12 @@ from typing import Any
 import pyarrow.compute as pc
 
 from shudu.lake.types import Column, Observation
+from shudu.policy.types import Text
 
-from . import hints
+from . import hints, quality_rules
 from .detectors import SAMPLE, detect
 from .levels import suggest
+from .quality import Count
 
 LONGEST = 200  # nothing that is looked for is longer, and essays are not worth the memory
 
@@ -73,3 +75,30 @@ class LevelObserver:
 def _may_tell(column: Column) -> bool:
     """Long identifiers stay text; of the columns typed as numbers only mobile numbers could tell anything."""
     return column.type == "VARCHAR" or (column.type == "BIGINT" and hints.MOBILE.fits(column.name))
+
+
+class QualityObserver:
+    """Counts what a table's schema alone holds it to: `{"counts": [A and B by indicator]}` (GB/T 36344, `quality`)."""
+
+    def __init__(self, columns: tuple[Column, ...], key: str | None) -> None:
+        # Not the key: the lake has counted it already, and counting distinct values twice would double the cost.
+        self._asked = quality_rules.from_schema(columns, None)
+        self._key = key
+
+    @property
+    def aggregates(self) -> Mapping[str, str]:
+        return quality_rules.aggregates(self._asked)
+
+    @property
+    def reads(self) -> frozenset[str]:
+        return frozenset()
+
+    def observe(self, batch: Any) -> None:
+        """Nothing: everything is counted by the engine."""
+
+    def result(self, aggregates: Mapping[str, Any]) -> Observation:
+        counts = quality_rules.counted(self._asked, aggregates)
+        if self._key:
+            how = Text(f"主键列“{self._key}”", f"key column “{self._key}”")
+            counts.append(Count("0304", aggregates["distinct"], aggregates["rows"], how))
+        return Observation({"counts": [each.to_json() for each in counts]})

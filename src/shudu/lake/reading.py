@@ -112,12 +112,9 @@ def stream(
     return connection.execute(f"SELECT {chosen} FROM {table}").to_arrow_reader(rows)
 
 
-def decrypted_tables(contents: Sequence[bytes], columns: Sequence[str]) -> pa.RecordBatchReader:
-    """The same over whole Parquet files in memory: products that were encrypted as files are small."""
-    tables = [pa.parquet.read_table(pa.BufferReader(content)) for content in contents]
-    for table in tables:
-        _check_columns(table.column_names, columns)
-    return pa.concat_tables([table.select(list(columns)) for table in tables]).to_reader(BATCH_ROWS)
+def tables_of(contents: Sequence[bytes]) -> pa.Table:
+    """Whole Parquet files in memory, as one table."""
+    return pa.concat_tables([pa.parquet.read_table(pa.BufferReader(content)) for content in contents])
 
 
 def _check_columns(there: Sequence[str], asked: Sequence[str]) -> None:

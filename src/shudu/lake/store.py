@@ -9,22 +9,23 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+import duckdb
 import pyarrow as pa
 
 from shudu.policy.types import Conflict, Invalid, Text
 
 from . import folders, ingest
-from .engine import connect, explained, parquet
+from .engine import connect, explained, one, parquet
 from .keys import seal, unseal
 from .reading import (
     batches,
     check,
     copy_checked,
-    decrypted_tables,
     file_sha256,
     is_encrypted_parquet,
     read_checked,
     replacing,
+    tables_of,
     write_ipc,
 )
 from .types import ObserverFactory, Place, Stored, StoredFile
@@ -61,6 +62,10 @@ class TableStore(Protocol):
 
     def read_table(self, files: Sequence[StoredFile], place: Place, columns: Sequence[str]) -> Any:
         """These columns in this order as a `pyarrow.Table`, rows in the order they were stored."""
+        ...
+
+    def measure(self, files: Sequence[StoredFile], place: Place, aggregates: Mapping[str, str]) -> dict[str, Any]:
+        """One answer to each of these SQL aggregates over a version's table, by name, all in one scan."""
         ...
 
     def export_ipc(self, files: Sequence[StoredFile], place: Place, columns: Sequence[str], target: Path) -> int:
@@ -155,6 +160,11 @@ class DuckDBStore:
         with explained(), self._batches(files, place, columns) as batches:
             return batches.read_all()
 
+    def measure(self, files: Sequence[StoredFile], place: Place, aggregates: Mapping[str, str]) -> dict[str, Any]:
+        with explained(), self._table(files, place) as (connection, table):
+            answer = one(connection, f"SELECT {', '.join(aggregates.values())} FROM {table}")  # noqa: S608 - ours
+        return dict(zip(aggregates, answer, strict=True))
+
     def export_ipc(self, files: Sequence[StoredFile], place: Place, columns: Sequence[str], target: Path) -> int:
         with explained(), self._batches(files, place, columns) as batches:
             return write_ipc(batches, target)
@@ -196,15 +206,24 @@ class DuckDBStore:
         self, files: Sequence[StoredFile], place: Place, columns: Sequence[str]
     ) -> Iterator[pa.RecordBatchReader]:
         """The columns of a version's tables, streamed; every file's digest is checked before its first row."""
+        with self._table(files, place) as (connection, table):
+            yield batches(connection, table, columns)
+
+    @contextmanager
+    def _table(self, files: Sequence[StoredFile], place: Place) -> Iterator[tuple[duckdb.DuckDBPyConnection, str]]:
+        """A version's tables as one in SQL, of files whose digests were checked."""
         paths = [self._path(file, place) for file in files]
         for path, file in zip(paths, files, strict=True):
             check(path, file)
         if any(file.plain_sha256 for file in files):
-            yield decrypted_tables([self.read_file(file, place) for file in files], columns)
+            # Products that were encrypted as files are small: they are opened in memory.
+            with connect() as connection:
+                connection.register("opened", tables_of([self.read_file(file, place) for file in files]))
+                yield connection, "opened"
             return
         encrypted = any(is_encrypted_parquet(path) for path in paths)
         with connect(secret=self.keys.secret(place) if encrypted else None) as connection:
-            yield batches(connection, parquet(paths, encrypted=encrypted), columns)
+            yield connection, parquet(paths, encrypted=encrypted)
 
     def _same(self, files: Mapping[str, bytes], place: Place, encrypted: bool) -> tuple[StoredFile, ...]:
         """What lies at `place`, if it is exactly `files`: a step that is tried again finds its work done."""

@@ -9,6 +9,9 @@ from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import Any, Protocol
 
+from .coltypes import literal as literal
+from .coltypes import quoted as quoted
+
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 

@@ -27,6 +27,7 @@ class Event(StrEnum):
     ORDER_RELEASED = "order.released"
     ORDER_SETTLED = "order.settled"
     PARTY_CREATED = "party.created"
+    QUALITY_DECLARED = "quality.declared"
     RUN_CLOSED = "run.closed"
     RUN_FAILED = "run.failed"
     RUN_RESTARTED = "run.restarted"
@@ -67,6 +68,7 @@ LEAVES: dict[Event, Leaf] = {
     Event.ORDER_RELEASED: Leaf(1, ("order", "run", "amount_fen")),
     Event.ORDER_SETTLED: Leaf(1, ("order", "run", "amount_fen", "split_fen")),
     Event.PARTY_CREATED: Leaf(1, ("party", "kind", "code", "roles")),
+    Event.QUALITY_DECLARED: Leaf(1, ("asset", "rules", "rules_sha256", "version", "counts_sha256")),
     Event.RUN_CLOSED: Leaf(
         1,
         (

@@ -22,6 +22,7 @@ PREFIXES = {
     "order": "ord",
     "party": "pty",
     "person": "per",
+    "quality_rules": "qlr",
     "reservation": "rsv",
     "right": "rgt",
     "run": "run",

@@ -27,6 +27,7 @@ class Permission(StrEnum):
     PARTY_CREATE = "party.create"
     PARTY_MANAGE = "party.manage"
     PARTY_READ = "party.read"
+    QUALITY_DECLARE = "quality.declare"
     RESULT_DOWNLOAD = "result.download"
     RUN_CARRY = "run.carry"
     RUN_READ = "run.read"

@@ -20,6 +20,7 @@ GROUPS = {
     "tokens": Text("令牌", "Tokens"),
     "accounts": Text("资金（模拟）", "Money (simulated)"),
     "assets": Text("数据资源", "Assets"),
+    "quality": Text("数据质量", "Quality"),
     "models": Text("模型", "Models"),
     "offers": Text("上架", "Offers"),
     "orders": Text("订单", "Orders"),

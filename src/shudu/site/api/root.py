@@ -19,6 +19,7 @@ from shudu.accounts import api as accounts
 from shudu.agreements import api as agreements
 from shudu.catalog import api as catalog
 from shudu.exchange import api as exchange
+from shudu.govern import api as govern
 from shudu.identity import api as identity
 from shudu.ledger import api as ledger
 from shudu.runs import api as runs
@@ -70,6 +71,7 @@ for prefix, router in {
     "/results": runs.results,
 }.items():
     api.add_router(prefix, router)
+api.add_router("/assets", govern.quality)
 api.add_router("/receipts", ledger.receipts, auth=Bearer(reads=True))
 
 

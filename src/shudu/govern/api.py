@@ -1,0 +1,114 @@
+"""The quality of tables in the API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ninja import Router
+from pydantic import BaseModel
+
+from shudu.catalog import queries as catalog
+from shudu.policy.api import Call, Said, named
+from shudu.policy.types import NotFound, Text
+
+from . import actions, queries
+from .quality import DIMENSIONS, Indicator, Measured, percent
+from .quality_rules import Rules
+
+quality = Router(tags=["quality"])
+
+
+class QualityIndicator(BaseModel):
+    """An indicator of GB/T 36344-2018: X = A / B; `counted` says of what, one sentence for each rule."""
+
+    code: str
+    name: Said
+    counts: Said
+    inverse: bool
+    a: int
+    b: int
+    percent: str
+    counted: list[Said]
+
+    @classmethod
+    def of(cls, row: Measured) -> QualityIndicator:
+        return cls(
+            **_said(row.indicator), a=row.a, b=row.b, percent=percent(row.x), counted=[Said.of(how) for how in row.how]
+        )
+
+
+class NotCounted(BaseModel):
+    """An indicator that could not be counted, for nothing says what to count."""
+
+    code: str
+    name: Said
+    counts: Said
+    inverse: bool
+
+
+class QualityDimension(BaseModel):
+    """A dimension: the mean of what its indicators contribute, and its weight in per cent."""
+
+    code: str
+    name: Said
+    percent: str
+    weight: int
+
+
+class Quality(BaseModel):
+    """A table's quality. Everything follows from A, B and the weights; `docs/quality.md` says how."""
+
+    asset: str
+    version: str
+    percent: str | None
+    dimensions: list[QualityDimension]
+    indicators: list[QualityIndicator]
+    not_counted: list[NotCounted]
+    rules: dict[str, Any] | None
+
+    @classmethod
+    def of(cls, asset: str, found: queries.Quality) -> Quality:
+        score = found.score
+        return cls(
+            asset=asset,
+            version=found.version,
+            percent=percent(score.total) if score.total is not None else None,
+            dimensions=[
+                QualityDimension(
+                    code=str(code), name=Said.of(DIMENSIONS[code]), percent=percent(share), weight=score.weights[code]
+                )
+                for code, share in score.dimensions.items()
+            ],
+            indicators=[QualityIndicator.of(row) for row in score.measured],
+            not_counted=[NotCounted(**_said(row)) for row in score.missing],
+            rules=found.declared.rules if found.declared else None,
+        )
+
+
+def _said(row: Indicator) -> dict[str, Any]:
+    return {"code": row.code, "name": Said.of(row.name), "counts": Said.of(row.counts), "inverse": row.inverse}
+
+
+@quality.get("/{asset}/quality", response=Quality, **named("数据质量", "The quality of a table"))
+def get_quality(request: Call, asset: str) -> Quality:
+    return _quality(request, asset)
+
+
+_RULES = {"rules": [{"rule": "range", "column": "tenure", "min": 0, "max": 600}]}
+
+
+@quality.put("/{asset}/quality", response=Quality, **named("声明质量规则", "Declare quality rules", example=_RULES))
+def declare_quality(request: Call, asset: str, body: Rules) -> Quality:
+    """The owner's rules take the place of earlier ones, and the newest version is counted by them at once."""
+    row = catalog.asset(request.auth, asset)
+    actions.declare_rules(request.auth, row.id, body, idempotency_key=request.idempotency_key)
+    return _quality(request, asset)
+
+
+def _quality(request: Call, asset: str) -> Quality:
+    found = queries.quality(request.auth, asset)
+    if found is None:
+        raise NotFound(
+            "quality.none", Text("该数据资源没有可评价的数据表版本。", "This asset has no version of a table to judge.")
+        )
+    return Quality.of(asset, found)

@@ -1,0 +1,6 @@
+"""What other rooms see of quality: the rules an owner declares, and a table's counts with its score."""
+
+from .quality import DIMENSIONS, INDICATORS, Count, Dimension, Indicator, Measured, Score, percent
+from .quality_rules import Rules
+
+__all__ = ["DIMENSIONS", "INDICATORS", "Count", "Dimension", "Indicator", "Measured", "Rules", "Score", "percent"]
