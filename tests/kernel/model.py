@@ -22,6 +22,7 @@ class Asset:
     version: str
     state: str = "live"
     result: bool = False
+    findable: bool = False
 
 
 @dataclass
@@ -142,13 +143,40 @@ class Model:
             self.events["order.released"] += 1
             self.give_back(order)
 
+    # --- what is there for whom
+
+    def sees(self, by: str, name: str) -> bool:
+        asset = self.assets[name]
+        if asset.findable or by in (asset.owner, self.operator):
+            return True
+        for offer in self.offers.values():
+            if name in (offer.data, offer.model):
+                shown = asset.owner == offer.drafter or asset.owner in offer.accepted
+                if offer.state == "live" or (shown and by in self.assigners(offer)):
+                    return True
+        return any(one.asset == name and by in (one.assigner, one.assignee) for one in self.agreements.values())
+
+    def sees_offer(self, by: str, offer: Offer) -> bool:
+        return offer.state == "live" or by in {*self.assigners(offer), offer.drafter, self.operator}
+
+    def sees_order(self, by: str, order: Order) -> bool:
+        return by in {order.buyer, self.operator, *(self.agreements[one].assigner for one in order.agreements)}
+
     # --- what would be refused, and why
+
+    def retiring(self, by: str, name: str) -> str | None:
+        if by == self.assets[name].owner:
+            return None
+        return "asset.erase.owner" if self.sees(by, name) else "not_found"
 
     def drafting(self, by: str, data: str, model: str) -> str | None:
         if not self.roles[by] & {"provider", "modeller"}:
             return "offer.draft.role"
-        if any(self.assets[asset].state != "live" for asset in (data, model)):
-            return "asset.no_version"
+        for asset in (data, model):
+            if not self.sees(by, asset):
+                return "not_found"
+            if self.assets[asset].state != "live":
+                return "asset.no_version"
         if by not in (self.assets[data].owner, self.assets[model].owner):
             return "offer.draft.assigner"
         return "right.operate" if self.assets[data].result else None
@@ -158,7 +186,7 @@ class Model:
 
     def accepting(self, by: str, offer: Offer, now: datetime) -> str | None:
         if by not in self.assigners(offer):
-            return "offer.accept.assigner"
+            return "offer.accept.assigner" if self.sees_offer(by, offer) else "not_found"
         if by in offer.accepted and offer.state != "withdrawn":
             return "offer.accepted"
         if now > offer.until:
@@ -167,11 +195,11 @@ class Model:
 
     def withdrawing(self, by: str, offer: Offer) -> str | None:
         if by not in self.assigners(offer):
-            return "offer.withdraw.assigner"
+            return "offer.withdraw.assigner" if self.sees_offer(by, offer) else "not_found"
         return "cases.transition" if offer.state == "withdrawn" else None
 
     def ordering(self, by: str, offer: Offer, purpose: str, now: datetime) -> str | None:
-        if offer.state != "live" and by not in {*self.assigners(offer), offer.drafter, self.operator}:
+        if not self.sees_offer(by, offer):
             return "not_found"
         if "buyer" not in self.roles[by]:
             return "order.place.role"
@@ -198,7 +226,7 @@ class Model:
 
     def starting(self, by: str, order: Order, now: datetime) -> str | None:
         if by != order.buyer:
-            return "order.run.buyer"
+            return "order.run.buyer" if self.sees_order(by, order) else "not_found"
         if refused := self.permitting(order, now):
             return refused
         if not order.prepaid and (
@@ -209,7 +237,7 @@ class Model:
 
     def cancelling(self, by: str, order: Order) -> str | None:
         if by != order.buyer:
-            return "order.cancel.buyer"
+            return "order.cancel.buyer" if self.sees_order(by, order) else "not_found"
         return "cases.transition" if order.state in ("running", "cancelled") else None
 
     def revoking(self, by: str, agreement: Agreement) -> str | None:

@@ -139,8 +139,8 @@ class Town:
     def holding(self, role: Role) -> list[Actor]:
         return [party for party in self.parties if role in party.roles]
 
-    def publish(self, owner: Actor, source: Path, level: str = "L2") -> str:
-        request = PublishTable(source=source, title="客户", key="customer_no", level=level)
+    def publish(self, owner: Actor, source: Path, level: str = "L2", *, findable: bool = False) -> str:
+        request = PublishTable(source=source, title="客户", key="customer_no", level=level, findable=findable)
         return str(catalog.publish(owner, request).id)
 
     def publish_model(self, owner: Actor) -> str:
@@ -193,7 +193,8 @@ class Town:
 
         def drafted_by(drafter: Actor) -> Offer:
             # Of assets of their own: what is on sale anywhere is shown to all, and a draft would disclose nothing more.
-            return self.draft(drafter, self.publish(provider, self.table), self.publish_model(modeller))
+            table = self.publish(provider, self.table, findable=drafter == modeller)
+            return self.draft(drafter, table, self.publish_model(modeller))
 
         drafted_by(provider)
         drafted_by(modeller)

@@ -124,14 +124,18 @@ class Trading(Invariants):
         foretold = (
             None if needed in self.model.roles[owner] else f"{'model' if kind == 'model' else 'asset'}.publish.role"
         )
+        findable = len(self.model.assets) % 4 != 3
         if kind == "model":
-            request: Any = PublishModel(source=self.world.card, inputs=("tenure",))
+            request: Any = PublishModel(source=self.world.card, inputs=("tenure",), findable=findable)
             row = self.act(catalog.publish_model, owner, request, foretold=foretold, looks=looks)
         else:
-            request = PublishTable(source=self.world.files[kind], title="客户", key="customer_no")
+            source = self.world.files[kind]
+            request = PublishTable(source=source, title="客户", key="customer_no", findable=findable)
             row = self.act(catalog.publish, owner, request, foretold=foretold, looks=looks)
         if row is not None:
-            self.model.assets[row.id] = Asset(owner, kind, Version.objects.get(binding__asset=row.id).id)
+            self.model.assets[row.id] = Asset(
+                owner, kind, Version.objects.get(binding__asset=row.id).id, findable=findable
+            )
             self.model.events["asset.published"] += 1
 
     @precondition(lambda self: len(self.model.assets) < 12)
@@ -143,9 +147,10 @@ class Trading(Invariants):
     @rule(pick=PICK, who=WHO, erase=st.booleans(), looks=LOOKS)
     def retire(self, pick: int, who: int, erase: bool, looks: int | None) -> None:
         """An owner takes its version out of use."""
-        asset = self.choose(self.model.assets.values(), pick)
+        name = self.choose(self.model.assets, pick)
+        asset = self.model.assets[name]
         by = self.somebody(pick, who, asset.owner)
-        foretold = None if by == asset.owner else "asset.erase.owner"
+        foretold = self.model.retiring(by, name)
         done = asset.state == "erased" or (asset.state == "withdrawn" and not erase)
         if erase:
             row = self.act(catalog.erase, by, asset.version, foretold=foretold, looks=looks)
@@ -231,6 +236,8 @@ class Trading(Invariants):
         models = [(name, asset.owner) for name, asset in known if asset.kind == "model"]
         if tables and models:
             (data, provider), (model, modeller) = self.choose(tables, pick), self.choose(models, which)
+            if not self.model.sees(provider, model):
+                return
             days = (0, 1, 30)[pick % 3]
             offer = self.offer(provider, data, model, price=pick, count=1 + which % 3, days=days, weights=(60, 30))
             for assigner in dict.fromkeys((provider, modeller)):

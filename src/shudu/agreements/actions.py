@@ -35,8 +35,8 @@ def draft(actor: Actor, request: DraftOffer) -> Offer:
     cannot be (`lines.compose`), or an end that has passed.
     """
     require(actor, Permission.OFFER_DRAFT)
-    # Not `offered`: the other's asset becomes visible to the drafter only when the other accepts.
-    data, model = (catalog.shape(catalog.asset_row(asset).id) for asset in (request.data, request.model))
+    # What the drafter may not see is not there for it: naming an id must not tell whether it names anything.
+    data, model = (catalog.offered(actor, asset) for asset in (request.data, request.model))
     refuse_unless(_drafts(actor, data, model))
     for offered in (data, model):
         refuse_unless(catalog.may_offer(offered.owner, offered.asset))
@@ -88,7 +88,8 @@ def draft(actor: Actor, request: DraftOffer) -> Offer:
 def accept(actor: Actor, offer_id: str) -> Offer:
     """Accept the lines the actor's party assigns, and no other; with the last of all lines the offer goes live."""
     # Locked: of two parties accepting at once, the second must see the first, or the offer would never go live.
-    offer = Offer.objects.select_for_update().filter(pk=offer_id).first() or queries.offer_row(offer_id)
+    Offer.objects.select_for_update().filter(pk=offer_id).first()
+    offer = queries.offer(actor, offer_id)
     require(actor, Permission.OFFER_ACCEPT, offer)
     lines = queries.lines(offer.id)
     own = [line for line in lines if line.assigner == actor.party]
@@ -118,7 +119,7 @@ def accept(actor: Actor, offer_id: str) -> Offer:
 @action(Permission.OFFER_WITHDRAW, Event.OFFER_WITHDRAWN)
 def withdraw(actor: Actor, offer_id: str) -> Offer:
     """Take an offer off; any of its assigners may. Agreements concluded on it stand."""
-    offer = queries.offer_row(offer_id)
+    offer = queries.offer(actor, offer_id)
     require(actor, Permission.OFFER_WITHDRAW, offer)
     _move(offer, "withdraw", actor)
     catalogue.disclose(line.asset for line in queries.lines(offer.id))

@@ -25,7 +25,9 @@ from shudu.policy.types import Actor, Conflict, Invalid, Text
 from . import codes, levels
 from .model_kinds import ModelSpec, read_model
 from .models import Asset, Binding, LevelReview, Right, Version
-from .queries import asset_row, place, version_row
+from .queries import asset as visible_asset
+from .queries import place
+from .queries import version as visible_version
 from .types import PublishModel, PublishTable, Result
 
 MODEL_BYTES = 1_000_000
@@ -52,6 +54,7 @@ def publish(actor: Actor, request: PublishTable, *, prepared: tuple[Place, Store
         level=request.level,
         core=request.core.model_dump(mode="json"),
         origin=request.origin,
+        findable=request.findable,
     )
     binding = Binding.objects.create(asset=asset, kind=Asset.Kind.TABLE, entity_key=request.key or "")
     _first_version(binding, where, stored)
@@ -98,6 +101,7 @@ def publish_model(actor: Actor, request: PublishModel, *, prepared: tuple[Place,
         level=request.level,
         core={},
         origin="unstated",
+        findable=request.findable,
     )
     name, smallest, largest = spec.output
     binding = Binding.objects.create(
@@ -120,7 +124,7 @@ def publish_model(actor: Actor, request: PublishModel, *, prepared: tuple[Place,
 @action(Permission.ASSET_REVIEW, Event.LEVEL_REVIEWED)
 def review_level(actor: Actor, asset_id: str, opinion: str) -> Asset:
     """Record the review that important data (L5) needs before anyone may use it; only the opinion's digest stays."""
-    asset = asset_row(asset_id)
+    asset = visible_asset(actor, asset_id)
     require(actor, Permission.ASSET_REVIEW, asset)
     if asset.state != Asset.State.AWAITING_REVIEW:
         raise Conflict(
@@ -140,7 +144,7 @@ def review_level(actor: Actor, asset_id: str, opinion: str) -> Asset:
 @action(Permission.ASSET_ERASE, Event.VERSION_ERASED)
 def erase(actor: Actor, version_id: str) -> Version:
     """Erase a version's files everywhere; its digests and a tombstone stay."""
-    version = version_row(version_id)
+    version = visible_version(actor, version_id)
     asset = version.binding.asset
     require(actor, Permission.ASSET_ERASE, asset)
     if version.state == Version.State.ERASED:
@@ -160,7 +164,7 @@ def erase(actor: Actor, version_id: str) -> Version:
 @action(Permission.ASSET_ERASE, Event.VERSION_WITHDRAWN)
 def withdraw(actor: Actor, version_id: str, basis: str) -> Version:
     """Take a version out of use; its files stay. `basis` is the revoked agreement, or "owner"."""
-    version = version_row(version_id)
+    version = visible_version(actor, version_id)
     asset = version.binding.asset
     require(actor, Permission.ASSET_ERASE, asset)
     if version.state != Version.State.LIVE:

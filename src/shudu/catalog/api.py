@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
 from django.http import HttpResponse
 from ninja import File, Query, Router, UploadedFile
-from pydantic import BaseModel, ConfigDict, Field, field_serializer
+from pydantic import BaseModel, ConfigDict, Field
 
 from shudu.policy.api import Call, Moment, Page, Paging, Upload, link, named
 
@@ -19,24 +18,6 @@ from .types import LanguageMap, ModelFields, PublishModel, PublishTable, TableFi
 assets = Router(tags=["assets"])
 models = Router(tags=["models"])
 versions = Router(tags=["assets"])
-
-
-class _Uploaded(BaseModel):
-    """A request made from an upload: what it is about is the bytes, not the place they happened to be put at."""
-
-    sha256: str
-
-    @field_serializer("source", check_fields=False)
-    def _by_digest(self, source: Path) -> str:
-        return f"sha256:{self.sha256} {source.name}"
-
-
-class UploadedTable(_Uploaded, PublishTable):
-    """A table as a door received it."""
-
-
-class UploadedModel(_Uploaded, PublishModel):
-    """A model as a door received it."""
 
 
 class Column(BaseModel):
@@ -93,6 +74,7 @@ class Asset(BaseModel):
     level: str
     code: str
     origin: str
+    findable: bool
     created: Moment
     version: Version | None
 
@@ -107,6 +89,7 @@ class Asset(BaseModel):
             "level": row.level,
             "code": row.code,
             "origin": row.origin,
+            "findable": row.findable,
             "created": row.created,
             "version": Version.of(version) if version else None,
         }
@@ -159,7 +142,7 @@ _MODEL = {"title": "评分卡", "inputs": ["tenure", "contract"]}
 def publish_table(request: Call, response: HttpResponse, fields: TableFields, file: File[UploadedFile]) -> AssetInFull:
     """A UTF-8 CSV with a header row, as one multipart form: part `fields` is JSON, part `file` the table."""
     upload = cast(Upload, file)
-    order = UploadedTable(source=upload.path, sha256=upload.sha256, **dict(fields))
+    order = PublishTable(source=upload.path, sha256=upload.sha256, **dict(fields))
     row = actions.publish(request.auth, order, idempotency_key=request.idempotency_key)
     response["Location"] = f"{request.path}/{row.id}"
     return AssetInFull.of(row)
@@ -185,7 +168,7 @@ def review_asset(request: Call, asset: str, body: Review) -> AssetInFull:
 def publish_model(request: Call, response: HttpResponse, fields: ModelFields, file: File[UploadedFile]) -> AssetInFull:
     """A scorecard as one multipart form: part `fields` is JSON, part `file` the model. It is stored encrypted."""
     upload = cast(Upload, file)
-    order = UploadedModel(source=upload.path, sha256=upload.sha256, **dict(fields))
+    order = PublishModel(source=upload.path, sha256=upload.sha256, **dict(fields))
     row = actions.publish_model(request.auth, order, idempotency_key=request.idempotency_key)
     response["Location"] = f"{request.path.removesuffix('/models')}/assets/{row.id}"
     return AssetInFull.of(row)

@@ -45,6 +45,8 @@ class Asset(models.Model):
     # Of a derived asset: the meet of its inputs' onward terms. Opaque here; `agreements` reads it.
     terms = models.JSONField(default=dict)
     run = models.CharField(max_length=64, blank=True, default="")
+    # Its entry (never its content) is shown to every party that has signed in: what others may name in a draft.
+    findable = models.BooleanField(default=False)
     created = models.DateTimeField(default=clock.now)
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+import stat
 import unicodedata
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_serializer, model_validator
 
 from shudu.lake.types import Column
 
@@ -89,12 +92,34 @@ class TableFields(BaseModel):
     level: str = "L2"
     origin: Literal["real", "real rows, synthetic key", "synthetic", "unstated"] = "unstated"
     core: CoreFields = CoreFields()
+    # Whether every party that has signed in finds the entry; its content stays with its terms either way.
+    findable: bool = False
 
 
-class PublishTable(TableFields):
-    """A file to publish as a table; `source` lies on this machine."""
+class _FromFile(BaseModel):
+    """A request about a file on this machine: what it is about is the bytes, not the place they happen to lie at."""
 
     source: Path
+    sha256: str | None = Field(default=None, exclude=True)  # hex, where a door has digested the bytes as they came
+
+    @field_serializer("source")
+    def _by_digest(self, source: Path) -> str:
+        return f"sha256:{self.sha256 or _digest(source)} {source.name}"
+
+
+def _digest(source: Path) -> str:
+    """SHA-256 of a file, hex; "" for what is no readable file, which publishing then says in words."""
+    try:
+        # Without O_NONBLOCK a named pipe would hold us until somebody writes to it.
+        with open(os.open(source, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+            regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+            return hashlib.file_digest(file, "sha256").hexdigest() if regular else ""
+    except (OSError, ValueError):
+        return ""
+
+
+class PublishTable(_FromFile, TableFields):
+    """A file to publish as a table; `source` lies on this machine."""
 
 
 class ModelFields(BaseModel):
@@ -107,12 +132,12 @@ class ModelFields(BaseModel):
     inputs: tuple[str, ...]
     # A model is its owner's property: level 3 and above is stored encrypted.
     level: str = "L3"
+    # Owners of data look for models, so a model's card is found unless its owner says otherwise; its file never is.
+    findable: bool = True
 
 
-class PublishModel(ModelFields):
+class PublishModel(_FromFile, ModelFields):
     """A scorecard to publish; `source` lies on this machine."""
-
-    source: Path
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,9 @@ def publish(
     core: Annotated[
         Path | None, typer.Option("--core", metavar="FILE", help="Core fields of the catalogue entry (JSON).")
     ] = None,
+    findable: Annotated[
+        bool, typer.Option("--findable/--hidden", help="Whether other parties find its entry; never its content.")
+    ] = False,
     home: Home = None,
     as_: As = None,
     json: Json = False,
@@ -89,6 +92,7 @@ def publish(
             level=level,
             origin=origin,
             core=_core_fields(core),
+            findable=findable,
         )
         asset = actions.publish(current.actor(owner), request, idempotency_key=key)
         version = queries.latest(asset.id)
@@ -107,6 +111,9 @@ def publish_model(
         str | None, typer.Option("--title", metavar="T", help="Its title (default: its own name).")
     ] = None,
     title_en: Annotated[str | None, typer.Option("--title-en", help="The title in English.")] = None,
+    findable: Annotated[
+        bool, typer.Option("--findable/--hidden", help="Whether other parties find its entry; never its content.")
+    ] = True,
     home: Home = None,
     as_: As = None,
     json: Json = False,
@@ -118,7 +125,7 @@ def publish_model(
         from shudu.catalog.types import PublishModel
 
         columns = tuple(name.strip() for name in inputs.split(",") if name.strip())
-        request = typed(PublishModel, source=file, title=title, title_en=title_en, inputs=columns)
+        request = typed(PublishModel, source=file, title=title, title_en=title_en, inputs=columns, findable=findable)
         asset = actions.publish_model(current.actor(owner), request, idempotency_key=key)
         current.show(describe(asset), Text("模型已发布。", "The model is published."))
 
@@ -152,22 +159,27 @@ def review(
     home: Home = None,
     as_: As = None,
     json: Json = False,
+    key: Key = None,
 ) -> None:
     """Record the review that important data (L5) needs before anyone may use it."""
     with session(home, as_, json) as current:
         from shudu.catalog import actions
 
-        row = actions.review_level(current.actor(), asset, opinion)
+        row = actions.review_level(current.actor(), asset, opinion, idempotency_key=key)
         current.show(describe(row), Text("审核已记录。", "The review is recorded."))
 
 
 @assets.command("erase")
 def erase(
-    version: Annotated[str, typer.Argument(help="Version id.")], home: Home = None, as_: As = None, json: Json = False
+    version: Annotated[str, typer.Argument(help="Version id.")],
+    home: Home = None,
+    as_: As = None,
+    json: Json = False,
+    key: Key = None,
 ) -> None:
     """Erase a version's files everywhere; digests and a tombstone stay."""
     with session(home, as_, json) as current:
         from shudu.catalog import actions
 
-        row = actions.erase(current.actor(), version)
+        row = actions.erase(current.actor(), version, idempotency_key=key)
         current.show({"id": row.id, "state": str(row.state)}, Text("版本已删除。", "The version is erased."))

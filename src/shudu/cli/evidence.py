@@ -30,15 +30,12 @@ def get(
 ) -> None:
     """Write the receipt of a closed run."""
     with session(home, as_, json) as current:
-        from shudu.ledger import queries as ledger_queries
         from shudu.ledger.types import receipt
-        from shudu.policy.events import Event
         from shudu.runs import queries
 
         row = queries.run_row(run)
         actor = current.actor(None if current.as_party else row.party)
-        row = queries.run(actor, run)
-        _write(output, receipt.encode(ledger_queries.receipt_for(Event.RUN_CLOSED, row.id)))
+        _write(output, receipt.encode(queries.receipt_of(actor, run)))
         current.show({"id": row.id, "file": str(output)}, Text("存证回执已写出。", "The receipt is written."))
 
 

@@ -137,13 +137,17 @@ def accept(
 
 @offers.command("withdraw")
 def withdraw(
-    offer: Annotated[str, typer.Argument(help="Offer id.")], home: Home = None, as_: As = None, json: Json = False
+    offer: Annotated[str, typer.Argument(help="Offer id.")],
+    home: Home = None,
+    as_: As = None,
+    json: Json = False,
+    key: Key = None,
 ) -> None:
     """Withdraw an offer: no new orders; agreements already concluded stand."""
     with session(home, as_, json) as current:
         from shudu.agreements import actions
 
-        row = actions.withdraw(current.actor(), offer)
+        row = actions.withdraw(current.actor(), offer, idempotency_key=key)
         current.show({"id": row.id, "state": str(row.state)}, Text("已下架。", "Withdrawn."))
 
 
@@ -205,10 +209,11 @@ def revoke(
     home: Home = None,
     as_: As = None,
     json: Json = False,
+    key: Key = None,
 ) -> None:
     """Revoke an agreement of yours: no run may use it any more."""
     with session(home, as_, json) as current:
         from shudu.agreements import actions
 
-        row = actions.revoke(current.actor(), agreement, reason)
+        row = actions.revoke(current.actor(), agreement, reason, idempotency_key=key)
         current.show({"id": row.id, "state": str(row.state)}, Text("协议已撤销。", "The agreement is revoked."))

@@ -161,6 +161,7 @@ def download(
     home: Home = None,
     as_: As = None,
     json: Json = False,
+    key: Key = None,
 ) -> None:
     """Copy a result's bytes; the delivery itself is recorded, before the first byte."""
     with session(home, as_, json) as current:
@@ -184,7 +185,7 @@ def download(
             )
         owner = catalog.asset_row(result).owner
         actor = current.actor(None if current.as_party else owner)
-        run = actions.deliver(actor, result, f"product{output.suffix}")
+        run = actions.deliver(actor, result, f"product{output.suffix}", idempotency_key=key)
         file, place = queries.delivered(run)
         lake.store().copy_file(file, place, output)
         current.show(

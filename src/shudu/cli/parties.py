@@ -139,6 +139,7 @@ def issue(
     home: Home = None,
     as_: As = None,
     json: Json = False,
+    key: Key = None,
 ) -> None:
     """Issue an API token; its secret is told this once."""
     with session(home, as_, json) as current:
@@ -149,7 +150,7 @@ def issue(
         party = identity.resolve(org)
         scopes = frozenset({Scope.READ, Scope.WRITE} if write else {Scope.READ})
         request = typed(IssueToken, party=party.id, scopes=scopes, days=days)
-        token = actions.issue_token(current.actor(org), request)
+        token = actions.issue_token(current.actor(org), request, idempotency_key=key)
         current.show(
             {
                 "id": token.id,
@@ -164,11 +165,15 @@ def issue(
 
 @tokens.command("revoke")
 def revoke(
-    token: Annotated[str, typer.Argument(help="Token id.")], home: Home = None, as_: As = None, json: Json = False
+    token: Annotated[str, typer.Argument(help="Token id.")],
+    home: Home = None,
+    as_: As = None,
+    json: Json = False,
+    key: Key = None,
 ) -> None:
     """End a token now."""
     with session(home, as_, json) as current:
         from shudu.identity import actions
 
-        row = actions.revoke_token(current.actor(), token)
+        row = actions.revoke_token(current.actor(), token, idempotency_key=key)
         current.show({"id": row.id, "party": row.party_id}, Text("令牌已撤销。", "The token is revoked."))

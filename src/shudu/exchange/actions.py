@@ -20,7 +20,7 @@ from shudu.runs.queries import Run
 from shudu.runs.types import Input, StartRun
 
 from .models import Order, OrderLine, OrderRun
-from .queries import order_row
+from .queries import order as visible_order
 from .types import PlaceOrder, repeatable
 
 MONEY = "CNY.fen"
@@ -58,7 +58,7 @@ def place(actor: Actor, request: PlaceOrder) -> Order:
 @action(Permission.ORDER_RUN, Event.RUN_STARTED)
 def start_run(actor: Actor, order_id: str) -> Run:
     """Start a run of an order on exactly the versions its agreements name; the first is paid for already."""
-    order = order_row(order_id)
+    order = visible_order(actor, order_id)
     require(actor, Permission.ORDER_RUN, order)
     run = _start(actor, order, order.runs.filter(state=OrderRun.State.RESERVED).order_by("id").first())
     record_nothing()
@@ -72,7 +72,8 @@ def restart(actor: Actor, run_id: str) -> Run:
     Asked again, the answer is the run that followed. Raises `Conflict` (`run.restart`) for a run that did not fail, and
     for one the release rules stopped: on the same versions they would stop it again.
     """
-    failed = OrderRun.objects.select_related("order").filter(run=run_id).first()
+    row = runs_queries.run(actor, run_id)
+    failed = OrderRun.objects.select_related("order").filter(run=row.id).first()
     if failed is None:
         raise not_found("任务", "run", run_id)
     order = failed.order
@@ -185,7 +186,7 @@ def cancel(actor: Actor, order_id: str) -> Order:
 
     The buyer may; and it happens by itself when an agreement of the order is revoked, which would leave it locked.
     """
-    order = order_row(order_id)
+    order = visible_order(actor, order_id)
     require(actor, Permission.ORDER_CANCEL, order)
     cases.advance(order.id, "cancel", actor)
     waiting = list(order.runs.filter(state=OrderRun.State.RESERVED))

@@ -131,7 +131,9 @@ def _new_person(username: str, hashed: str, display_name: str) -> Person:
 @action(Permission.PARTY_MANAGE, Event.TOKEN_ISSUED)
 def issue_token(actor: Actor, order: IssueToken) -> Token:
     """A new token; `.secret` of the returned row is the only time it is told (a replayed request tells it no more)."""
-    party = queries.party(order.party)
+    party = Party.objects.filter(id=order.party).first()
+    if party is None or not decide(actor, Permission.PARTY_MANAGE, party):
+        raise not_found("贵方可管理的主体", "party you manage", order.party)
     require(actor, Permission.PARTY_MANAGE, party)
     _as_administrator(actor)
     if order.person is not None:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from django.db.models import Max, Q
 
-from shudu.policy.events import Event
+from shudu.policy.events import CONFIDENTIAL, Event
 from shudu.policy.models import Outbox
 from shudu.policy.types import Conflict, NotFound, Text, Unavailable, not_found
 
@@ -140,8 +140,12 @@ def newest(before: int | None = None, limit: int = 50) -> list[Entry]:
     return list(rows.order_by("-index")[:limit])
 
 
-def receipt_for(event: Event, subject: str, *, disclose: frozenset[str] | None = None) -> dict[str, Any]:
+def receipt_for(
+    event: Event, subject: str, *, disclose: frozenset[str] | None = None, confidential: bool = False
+) -> dict[str, Any]:
     """The receipt of the latest such event, with every field that can still be opened or only those in `disclose`.
+
+    Digests of what could be guessed stay closed unless `confidential`: the caller says who may see what they stand for.
 
     Write it with `receipt.encode`. NotFound when nothing happened, Conflict `ledger.not_yet` before it is sequenced.
     """
@@ -158,7 +162,8 @@ def receipt_for(event: Event, subject: str, *, disclose: frozenset[str] | None =
     path = _computed(entry.log, lambda hashes: merkle.inclusion_proof(entry.index, head.size, hashes))
     proof = Proof(entry.index, tuple(path), Note.parse(head.checkpoint))
     opened = Disclosure.objects.get(entry=entry).fields
-    shown = {name: one for name, one in opened.items() if disclose is None or name in disclose}
+    kept = frozenset() if confidential else CONFIDENTIAL.get(event, frozenset())
+    shown = {name: one for name, one in opened.items() if name not in kept and (disclose is None or name in disclose)}
     return receipt.build(bytes(entry.leaf), shown, str(proof))
 
 

@@ -7,8 +7,10 @@ and `ledger` keeps reading the old ones.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 
 class Event(StrEnum):
@@ -70,7 +72,7 @@ LEAVES: dict[Event, Leaf] = {
     Event.PARTY_CREATED: Leaf(1, ("party", "kind", "code", "roles")),
     Event.QUALITY_DECLARED: Leaf(1, ("asset", "rules", "rules_sha256", "version", "counts_sha256")),
     Event.RUN_CLOSED: Leaf(
-        1,
+        2,
         (
             "run",
             "kind",
@@ -79,7 +81,8 @@ LEAVES: dict[Event, Leaf] = {
             "purpose",
             "inputs",  # [{"version", "agreement", "files": [sha256 …]}]
             "outputs",  # [{"version", "files": {name: sha256}}]
-            "checks_sha256",
+            "checks",  # [{"name", "ok"}]: what everybody who may see the run may know
+            "checks_sha256",  # of the checks with their counts: disclosed only to who may see those (`CONFIDENTIAL`)
             "sandbox",
             "meters",
             "started",
@@ -94,3 +97,28 @@ LEAVES: dict[Event, Leaf] = {
     Event.VERSION_ERASED: Leaf(1, ("asset", "version", "files")),
     Event.VERSION_WITHDRAWN: Leaf(1, ("asset", "version", "basis")),
 }
+
+# Fields that are digests of things small enough to be guessed. Their salts go only to who may see what they stand for.
+CONFIDENTIAL: dict[Event, frozenset[str]] = {Event.RUN_CLOSED: frozenset({"checks_sha256"})}
+
+Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+def _run_closed_2(fields: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 said of the checks only their digest; which rules they were, nobody can tell from it."""
+    return {**fields, "checks": []}
+
+
+UPCASTERS: dict[tuple[Event, int], Upcaster] = {(Event.RUN_CLOSED, 1): _run_closed_2}
+
+
+def upcast(event: Event, version: int, fields: dict[str, Any]) -> dict[str, Any]:
+    """An event's fields as its present version has them. ValueError for a version nobody can bring up to it.
+
+    For who reads old rows only: an entry's leaf, its salts and its receipts stay as they were committed.
+    """
+    while version != LEAVES[event].version:
+        if (event, version) not in UPCASTERS:
+            raise ValueError(f"{event} has no version {version}")
+        fields, version = UPCASTERS[event, version](fields), version + 1
+    return fields

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import F
 
 from . import clock
-from .events import Event
+from .events import Event, upcast
 from .models import Handled, Outbox
 
 log = logging.getLogger("shudu.outbox")
@@ -50,6 +50,7 @@ def _deliver(number: int) -> bool:
         row = Outbox.objects.select_for_update().filter(id=number, dispatched=False).first()
         if row is None:
             return False
+        row.fields = upcast(Event(row.event), row.version, row.fields)
         for name, handler in _handlers[row.event]:
             _, first = Handled.objects.get_or_create(outbox=row, handler=name, defaults={"time": clock.now()})
             if first:

@@ -157,6 +157,7 @@ def _closing(run: Run, outputs: list[dict[str, Any]], sandbox: dict[str, Any]) -
         "purpose": run.purpose,
         "inputs": _recorded(inputs_of(run)),
         "outputs": outputs,
+        "checks": [{"name": check["name"], "ok": check["ok"]} for check in run.checks],
         "checks_sha256": hashlib.sha256(rfc8785.dumps(run.checks)).hexdigest(),
         "sandbox": sandbox,
         "meters": run.meters,

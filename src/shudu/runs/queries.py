@@ -11,6 +11,8 @@ from django.db.models import QuerySet
 from shudu.agreements import queries as agreements
 from shudu.catalog import queries as catalog
 from shudu.lake.types import Place, StoredFile
+from shudu.ledger import queries as ledger
+from shudu.policy.events import Event
 from shudu.policy.permissions import Permission
 from shudu.policy.rules import decide, visible
 from shudu.policy.types import Actor, Role, not_found
@@ -29,10 +31,12 @@ __all__ = [
     "made_from",
     "made_under",
     "output_of",
+    "receipt_of",
     "results_of",
     "run",
     "run_row",
     "runs",
+    "sees_evidence",
     "stored_digests",
     "under",
     "uses",
@@ -99,8 +103,20 @@ def output_of(run_id: str) -> RunOutput | None:
 def checks(actor: Actor, run: Run) -> list[dict[str, Any]]:
     """A run's release checks, for a buyer without their evidence: counts of what was merged would tell how large the
     groups were that may not leave."""
-    buyers = actor.party == run.party and not actor.roles & {Role.OPERATOR, Role.AUDITOR, Role.SYSTEM}
-    return [{"name": check["name"], "ok": check["ok"]} if buyers else check for check in run.checks]
+    if sees_evidence(actor, run):
+        return list(run.checks)
+    return [{"name": check["name"], "ok": check["ok"]} for check in run.checks]
+
+
+def sees_evidence(actor: Actor, run: Run) -> bool:
+    """May the actor see the counts the checks went by, and so the salt of their digest? Whoever bought the run: no."""
+    return actor.party != run.party or bool(actor.roles & {Role.OPERATOR, Role.AUDITOR, Role.SYSTEM})
+
+
+def receipt_of(actor: Actor, run_id: str) -> dict[str, Any]:
+    """The receipt of a closed run that the actor may see, with what it may know of it."""
+    row = run(actor, run_id)
+    return ledger.receipt_for(Event.RUN_CLOSED, row.id, confidential=sees_evidence(actor, row))
 
 
 def delivered(run: Run) -> tuple[StoredFile, Place]:

@@ -11,8 +11,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from shudu.agreements import queries as agreements
 from shudu.agreements.types import onward_from_json, onward_plain_words
 from shudu.catalog import actions, queries
-from shudu.catalog.api import UploadedModel, UploadedTable
-from shudu.catalog.types import LEVELS
+from shudu.catalog.types import LEVELS, PublishModel, PublishTable
 from shudu.identity import queries as identity
 from shudu.policy.types import Actor, ShuduError, Text
 from shudu.runs import queries as runs
@@ -107,7 +106,7 @@ def publish(request: HttpRequest, actor: Actor) -> HttpResponse:
     try:
         file = uploaded(request)
         order = typed(
-            UploadedTable,
+            PublishTable,
             source=file.path,
             sha256=file.sha256,
             title=request.POST.get("title", ""),
@@ -136,7 +135,7 @@ def publish_model(request: HttpRequest, actor: Actor) -> HttpResponse:
         file = uploaded(request)
         inputs = request.POST.get("inputs", "").replace("，", ",").replace("、", ",").split(",")
         order = typed(
-            UploadedModel,
+            PublishModel,
             source=file.path,
             sha256=file.sha256,
             title=request.POST.get("title") or None,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -30,20 +32,21 @@ SEEN = {
 }
 
 
-def _allowed(actor: Actor, event: str, subject: str) -> Event:
+def _receipt(actor: Actor, event: str, subject: str) -> dict[str, Any]:
     noun = ids.noun_of(subject)
     if noun not in SEEN or event not in list(Event):
         raise not_found("存证回执", "receipt", subject)
+    if event == Event.RUN_CLOSED:
+        return runs.receipt_of(actor, subject)
     SEEN[noun](actor, subject)
-    return Event(event)
+    return ledger.receipt_for(Event(event), subject)
 
 
 @require_safe
 @acts
 def page(request: HttpRequest, actor: Actor, event: str, subject: str) -> HttpResponse:
     """What was recorded, what it proves and what not, and the check."""
-    kind = _allowed(actor, event, subject)
-    built = ledger.receipt_for(kind, subject)
+    built = _receipt(actor, event, subject)
     entries = [entry for entry in ledger.entries(subject) if entry.event == event]
     return render(request, "receipt.html", {"event": event, "subject": subject, "entry": entries[-1], "receipt": built})
 
@@ -52,7 +55,7 @@ def page(request: HttpRequest, actor: Actor, event: str, subject: str) -> HttpRe
 @acts
 def file(request: HttpRequest, actor: Actor, event: str, subject: str) -> HttpResponse:
     """The very bytes to keep and to verify."""
-    content = receipts.encode(ledger.receipt_for(_allowed(actor, event, subject), subject))
+    content = receipts.encode(_receipt(actor, event, subject))
     name = f'attachment; filename="{subject}.receipt.json"'
     return HttpResponse(content, content_type="application/json", headers={"Content-Disposition": name})
 

@@ -112,6 +112,6 @@ def market(db: None, clock: Any, tmp_path: Path) -> Market:
     table.write_text("\n".join(["customer_no,tenure,region", *rows]) + "\n", encoding="utf-8")
     card = tmp_path / "card.json"
     card.write_text(json.dumps(SCORECARD, ensure_ascii=False), encoding="utf-8")
-    data = catalog.publish(named[1], PublishTable(source=table, title="客户流失", key="customer_no"))
+    data = catalog.publish(named[1], PublishTable(source=table, title="客户流失", key="customer_no", findable=True))
     model = catalog.publish_model(named[2], PublishModel(source=card, title="评分卡", inputs=("tenure",)))
     return Market(operator, named[1], named[2], named[3], data.id, model.id)

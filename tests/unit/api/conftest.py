@@ -14,10 +14,11 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
 from django.http import HttpResponse
 from django.test import Client
+from pydantic import SecretStr
 
 from shudu.identity import actions as identity
 from shudu.identity import queries as parties
-from shudu.identity.types import CreateParty, IssueToken, Scope, founder
+from shudu.identity.types import CreateParty, IssueToken, MemberRole, Scope, founder
 from shudu.ledger import actions as ledger
 from shudu.policy.types import Actor, Role
 from shudu.runs.worker import settle, spread_news
@@ -148,10 +149,20 @@ class Market:
         self.ids["order"], self.ids["agreement"] = order["id"], order["agreements"][0]
 
     def hide(self) -> None:
-        """A table nobody has been offered, and a draft nobody has accepted."""
+        """A table and a model nobody has been offered, a draft nobody has accepted, a person in an organisation."""
         made = self.provider.do("POST", "/assets", Parts({"title": "未上架", "key": "customer_no"}, TABLE))
         self.ids["hidden_asset"], self.ids["hidden_version"] = made["id"], made["version"]["id"]
         self.ids["draft"] = self.draft(data=made["id"])
+        fields = {"title": "secret", "inputs": ["tenure", "contract"], "findable": False}
+        self.ids["hidden_model"] = self.modeller.do("POST", "/models", Parts(fields, MODEL, "card.json"))["id"]
+        member = identity.add_member(
+            parties.actor_for(self.provider.party),
+            self.provider.party,
+            "lin.wei",
+            MemberRole.STEWARD,
+            password=SecretStr("a long and private sentence"),
+        )
+        self.ids["person"] = member.person_id
 
     def run(self) -> None:
         """Start a run over HTTP and be the worker that carries it."""

@@ -11,7 +11,7 @@ from shudu.catalog.models import Version
 from shudu.catalog.types import CoreFields, PublishTable
 from shudu.lake import queries as lake
 from shudu.policy.models import Outbox
-from shudu.policy.types import Conflict, Invalid, NotFound, Refused
+from shudu.policy.types import Conflict, Invalid, NotFound
 from unit.agreements.conftest import Market, market
 
 __all__ = ["market"]
@@ -62,7 +62,7 @@ def test_erasing(market: Market, table: Path) -> None:
     version = queries.latest(asset.id)
     assert version is not None
     folder = lake.store().home / queries.place(version).folder
-    with pytest.raises(Refused):
+    with pytest.raises(NotFound):
         actions.erase(market.buyer, version.id)
     assert folder.exists()
     actions.erase(market.provider, version.id)

@@ -110,7 +110,7 @@ def test_another_party_manages_nothing_here(operator: Actor, party: Party) -> No
     other = queries.actor_for(actions.create_party(operator, CreateParty(name="乙")).id)
     with pytest.raises(Refused):
         actions.add_member(other, party.id, "lin.wei", MemberRole.ADMIN, password=PASSWORD)
-    with pytest.raises(Refused):
+    with pytest.raises(NotFound):
         actions.issue_token(other, IssueToken(party=party.id))
     with pytest.raises(Refused):
         queries.tokens(other, party.id)
