@@ -145,14 +145,15 @@ class Model:
 
     # --- what is there for whom
 
-    def sees(self, by: str, name: str) -> bool:
+    def sees(self, by: str, name: str, now: datetime) -> bool:
         asset = self.assets[name]
         if asset.findable or by in (asset.owner, self.operator):
             return True
         for offer in self.offers.values():
             if name in (offer.data, offer.model):
                 shown = asset.owner == offer.drafter or asset.owner in offer.accepted
-                if offer.state == "live" or (shown and by in self.assigners(offer)):
+                on_sale = offer.state == "live" and now <= offer.until
+                if on_sale or (shown and by in self.assigners(offer)):
                     return True
         return any(one.asset == name and by in (one.assigner, one.assignee) for one in self.agreements.values())
 
@@ -164,16 +165,16 @@ class Model:
 
     # --- what would be refused, and why
 
-    def retiring(self, by: str, name: str) -> str | None:
+    def retiring(self, by: str, name: str, now: datetime) -> str | None:
         if by == self.assets[name].owner:
             return None
-        return "asset.erase.owner" if self.sees(by, name) else "not_found"
+        return "asset.erase.owner" if self.sees(by, name, now) else "not_found"
 
-    def drafting(self, by: str, data: str, model: str) -> str | None:
+    def drafting(self, by: str, data: str, model: str, now: datetime) -> str | None:
         if not self.roles[by] & {"provider", "modeller"}:
             return "offer.draft.role"
         for asset in (data, model):
-            if not self.sees(by, asset):
+            if not self.sees(by, asset, now):
                 return "not_found"
             if self.assets[asset].state != "live":
                 return "asset.no_version"

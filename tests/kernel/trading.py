@@ -150,7 +150,7 @@ class Trading(Invariants):
         name = self.choose(self.model.assets, pick)
         asset = self.model.assets[name]
         by = self.somebody(pick, who, asset.owner)
-        foretold = self.model.retiring(by, name)
+        foretold = self.model.retiring(by, name, self.clock.moment)
         done = asset.state == "erased" or (asset.state == "withdrawn" and not erase)
         if erase:
             row = self.act(catalog.erase, by, asset.version, foretold=foretold, looks=looks)
@@ -188,7 +188,8 @@ class Trading(Invariants):
             price_fen=price,
             split=split,
         )
-        row = self.act(agreements.draft, by, request, foretold=self.model.drafting(by, data, model), looks=looks)
+        foretold = self.model.drafting(by, data, model, self.clock.moment)
+        row = self.act(agreements.draft, by, request, foretold=foretold, looks=looks)
         if row is None:
             return None
         self.model.offers[row.id] = Offer(by, data, model, price, count, split, end_of(until))
@@ -236,7 +237,7 @@ class Trading(Invariants):
         models = [(name, asset.owner) for name, asset in known if asset.kind == "model"]
         if tables and models:
             (data, provider), (model, modeller) = self.choose(tables, pick), self.choose(models, which)
-            if not self.model.sees(provider, model):
+            if not self.model.sees(provider, model, self.clock.moment):
                 return
             days = (0, 1, 30)[pick % 3]
             offer = self.offer(provider, data, model, price=pick, count=1 + which % 3, days=days, weights=(60, 30))

@@ -44,12 +44,18 @@ def concluded(market: Any, offer: Any) -> None:
     )
 
 
+def hide() -> None:
+    """Only offers and agreements open an entry from now on."""
+    Asset.objects.update(findable=False)
+    audiences.write(READ, Asset.objects.all())
+
+
 def test_an_old_home_is_filled_with_what_the_actions_keep(market: Any) -> None:
     live = market.live()
     concluded(market, live)
     actions.withdraw(market.provider, market.live().id)
     actions.accept(market.modeller, actions.draft(market.provider, market.draft()).id)
-    audiences.write(READ, Asset.objects.all())
+    hide()
     before = kept()
     assert len(before) > 5
     AssetAudience.objects.all().delete()
@@ -67,6 +73,7 @@ def test_every_action_keeps_what_the_rules_then_say(market: Any) -> None:
     current()
     draft = actions.draft(market.provider, market.draft())
     current()
+    hide()
     actions.accept(market.provider, draft.id)
     current()
     actions.accept(market.modeller, draft.id)
@@ -83,6 +90,7 @@ def test_every_action_keeps_what_the_rules_then_say(market: Any) -> None:
 
 def test_an_entry_closes_when_the_offer_ends(market: Any, request: pytest.FixtureRequest) -> None:
     offer = market.live()
+    hide()
     stranger = Actor("pty_stranger", frozenset({Role.BUYER}))
     assert shelf.count(stranger) == 2
     request.getfixturevalue("clock").set(offer.until)

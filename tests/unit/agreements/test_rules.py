@@ -15,12 +15,8 @@ from hypothesis import strategies as st
 from shudu.agreements import actions, queries
 from shudu.agreements.models import Agreement, Offer, OfferLine
 from shudu.catalog import queries as shelf
-<<<<<<< HEAD
-from shudu.policy import audiences, clock
-=======
 from shudu.catalog.models import Asset
-from shudu.policy import clock
->>>>>>> 573e596 (Naming what one may not see is naming nothing; receipts keep digests of small counts closed)
+from shudu.policy import audiences, clock
 from shudu.policy.permissions import Permission
 from shudu.policy.rules import audience, decide, tokens, visible
 from shudu.policy.types import Actor, Role
