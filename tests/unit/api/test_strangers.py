@@ -149,4 +149,5 @@ def test_a_list_asks_the_database_no_more_for_more_rows(kept: Market, db: None, 
         counts.append(len(asked))
     if path != "/api/v1/me" and not path.endswith("orders"):
         assert len(json.loads(answer.content)["items"]) > 1
-    assert counts[0] == counts[1] <= 12
+    # One more where a list that is not full makes sure that nothing follows (`audiences.newest`).
+    assert counts[0] <= counts[1] <= min(counts[0] + 1, 12)
