@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from django.db.models import F, Sum
 from django.db.models.functions import Coalesce
 
@@ -10,7 +12,7 @@ from shudu.policy.permissions import Permission
 from shudu.policy.rules import decide, refuse_unless
 from shudu.policy.types import Actor
 
-from .models import Account, Posting
+from .models import Account, Posting, Reservation
 from .types import Balance, Kind, Line
 
 
@@ -50,6 +52,11 @@ def statement(holder: str, unit: str) -> list[Line]:
             )
         )
     return lines
+
+
+def purposes(references: Iterable[str]) -> dict[str, str]:
+    """What the reservations among these references of transfers were for."""
+    return dict(Reservation.objects.filter(pk__in=list(references)).values_list("id", "purpose"))
 
 
 def books() -> dict[str, int]:

@@ -134,13 +134,23 @@ def build(request: HttpRequest, actor: Actor) -> HttpResponse:
 def _choices(actor: Actor, data: str, model: str) -> dict[str, Any]:
     rows = catalog.newest(actor, 400, state="active", run="")
     tables, models = ([row for row in rows if row.kind == kind] for kind in ("table", "model"))
-    chosen: dict[str, Any] = {"tables": tables, "models": models, "table": None, "columns": []}
+    chosen: dict[str, Any] = {
+        "tables": _own_first(actor, tables),
+        "models": _own_first(actor, models),
+        "table": None,
+        "columns": [],
+    }
     if data in {row.id for row in tables} and ids.noun_of(model) == "asset":
         # The model may be one not shown yet: its owner told its id, and accepts or not.
         table = catalog.offered(actor, data)
         names = [one.name for one in table.columns if one.name != table.entity_key]
         chosen |= {"table": table, "model": model, "columns": [(name, name) for name in names]}
     return chosen | {"purposes": labels(PURPOSES), "bases": labels(BASES)}
+
+
+def _own_first(actor: Actor, rows: list[Any]) -> list[tuple[bool, list[Any]]]:
+    """One's own entries, then the others one may see."""
+    return [(own, [row for row in rows if (row.owner == actor.party) == own]) for own in (True, False)]
 
 
 def _draft(request: HttpRequest) -> DraftOffer:

@@ -76,4 +76,7 @@ def statement(request: HttpRequest, actor: Actor) -> HttpResponse:
     accounts.require_readable(actor, actor.party)
     lines = accounts.statement(actor.party, MONEY)[::-1]
     balance = accounts.balance(actor.party, MONEY)
-    return render(request, "statement.html", {"lines": lines[:SHOWN], "more": len(lines) > SHOWN, "balance": balance})
+    purposes = accounts.purposes(line.reference for line in lines[:SHOWN])
+    orders = {reference: purpose.rpartition(" ")[2] for reference, purpose in purposes.items()}
+    shown = {"lines": lines[:SHOWN], "more": len(lines) > SHOWN, "balance": balance, "orders": orders}
+    return render(request, "statement.html", shown)

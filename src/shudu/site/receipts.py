@@ -15,10 +15,10 @@ from shudu.ledger import queries as ledger
 from shudu.ledger.types import receipt as receipts
 from shudu.policy import ids
 from shudu.policy.events import Event
-from shudu.policy.types import Actor, not_found
+from shudu.policy.types import Actor, Role, not_found
 from shudu.runs import queries as runs
 
-from .acting import acts
+from .acting import acting, acts
 
 SHOWN = 50
 # Whoever may see a thing may have the receipts about it.
@@ -69,8 +69,15 @@ def verify(request: HttpRequest) -> HttpResponse:
 @require_safe
 def explorer(request: HttpRequest) -> HttpResponse:
     """The entries of the log, newest first: kind and time stand in clear, the rest is committed to."""
-    before = request.GET.get("before", "")
-    if before and not (before.isdecimal() and len(before) < 16):
-        raise Http404
-    found = ledger.newest(int(before) if before else None, SHOWN + 1)
-    return render(request, "ledger.html", {"entries": found[:SHOWN], "more": len(found) > SHOWN})
+    before, number = request.GET.get("before", ""), request.GET.get("number", "").strip()
+    for one in (before, number):
+        if one and not (one.isascii() and one.isdecimal() and len(one) < 16):
+            raise Http404
+    below = int(number) + 1 if number else int(before) if before else None
+    found = ledger.newest(below, SHOWN + 1)
+    actor = acting(request)
+    # What an entry is about stands in no leaf; those who oversee may open every one from here.
+    oversees = actor is not None and bool(actor.roles & {Role.AUDITOR, Role.OPERATOR})
+    subjects = {entry.id: entry.subject for entry in found if oversees and ids.noun_of(entry.subject) in SEEN}
+    context = {"entries": found[:SHOWN], "more": len(found) > SHOWN, "oversees": oversees, "subjects": subjects}
+    return render(request, "ledger.html", context | {"values": {"number": number}})

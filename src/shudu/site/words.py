@@ -76,7 +76,7 @@ ORIGINS = {
     "real": Text("真实数据", "real"),
     "real rows, synthetic key": Text("真实数据，主体键为合成", "real rows, synthetic key"),
     "synthetic": Text("合成数据", "synthetic"),
-    "unstated": Text("未说明", "unstated"),
+    "unstated": Text("未说明真实或合成", "real or synthetic: not stated"),
 }
 SENSITIVITIES = {
     "direct_identifier": Text("直接标识", "direct identifier"),

@@ -86,6 +86,12 @@ def named(title: Mapping[str, str] | str) -> str | SafeString:
 
 
 @register.filter
+def tongue(title: Mapping[str, str] | str) -> SafeString:
+    """` lang="zh-CN"` for an element that can hold nothing but text, such as an option, when that is Chinese."""
+    return format_html(' lang="{}"', "zh-CN") if not is_chinese() and _HAN.search(plain(title)) else SafeString("")
+
+
+@register.filter
 def word(code: str, table: str) -> str:
     """What a code is called, by the table of `words` it belongs to; an unknown one is shown as it is."""
     text = getattr(words, table).get(code)
@@ -147,9 +153,13 @@ def said_json(text: Mapping[str, str]) -> str:
 
 
 @register.filter
-def as_json(value: Any) -> str:
-    """A value as it is written in a receipt; plain text without its quotes."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+def opened(value: Any) -> SafeString:
+    """A value as it is written in a receipt: plain text without its quotes, what has parts over several lines."""
+    if isinstance(value, str):
+        return format_html("<code>{}</code>", value)
+    if not isinstance(value, list | dict):
+        return format_html("<code>{}</code>", json.dumps(value))
+    return format_html('<pre tabindex="0"><code>{}</code></pre>', json.dumps(value, ensure_ascii=False, indent=1))
 
 
 @register.filter
