@@ -18,6 +18,7 @@ from django.views.decorators.http import require_POST
 from shudu.identity import queries as identity
 from shudu.policy.types import Actor, ShuduError, Text, Via, not_found
 
+from .kept import entrance
 from .language import is_chinese
 
 PARTY = "party"
@@ -63,8 +64,9 @@ def acts(view: View) -> View:
 
     @wraps(view)
     @never_cache
-    @login_required
     def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if not request.user.is_authenticated:
+            return entrance(request)
         actor = acting(request)
         if actor is None:
             return redirect("my_organisation")

@@ -19,7 +19,8 @@ from shudu.runs import queries as runs
 from . import words
 from .acting import acting, acts, see, told
 from .errors import status_of
-from .forms import key_of, new_key, typed
+from .forms import again, key_of, new_key, typed
+from .kept import values
 from .language import is_chinese
 from .uploading import takes_file, uploaded
 
@@ -100,7 +101,7 @@ def _options() -> dict[str, Any]:
 @acts
 def publish(request: HttpRequest, actor: Actor) -> HttpResponse:
     """A file becomes a table: typed, checked, stored, listed, logged."""
-    form: dict[str, Any] = {"values": request.POST, "key": key_of(request), **_options()}
+    form: dict[str, Any] = {"values": values(request), **_options()}
     if request.method != "POST":
         return render(request, "publish.html", form | {"key": new_key()})
     try:
@@ -118,7 +119,7 @@ def publish(request: HttpRequest, actor: Actor) -> HttpResponse:
         )
         row = actions.publish(actor, order, idempotency_key=key_of(request))
     except ShuduError as error:
-        return render(request, "publish.html", form | {"error": error}, status=status_of(error))
+        return render(request, "publish.html", form | again(error), status=status_of(error))
     told(request, Text("数据资源已发布。", "The table is published."))
     return see("asset", row.id)
 
@@ -128,7 +129,7 @@ def publish(request: HttpRequest, actor: Actor) -> HttpResponse:
 @acts
 def publish_model(request: HttpRequest, actor: Actor) -> HttpResponse:
     """A scorecard becomes an asset; it is stored encrypted and only ever opened for the clean room."""
-    form: dict[str, Any] = {"values": request.POST, "key": key_of(request)}
+    form: dict[str, Any] = {"values": values(request)}
     if request.method != "POST":
         return render(request, "publish_model.html", form | {"key": new_key()})
     try:
@@ -144,6 +145,6 @@ def publish_model(request: HttpRequest, actor: Actor) -> HttpResponse:
         )
         row = actions.publish_model(actor, order, idempotency_key=key_of(request))
     except ShuduError as error:
-        return render(request, "publish_model.html", form | {"error": error}, status=status_of(error))
+        return render(request, "publish_model.html", form | again(error), status=status_of(error))
     told(request, Text("模型已发布。", "The model is published."))
     return see("asset", row.id)

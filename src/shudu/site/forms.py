@@ -11,9 +11,14 @@ from typing import Any, TypeVar
 from django.http import HttpRequest
 from pydantic import ValidationError
 
-from shudu.policy.types import Invalid, Text
+from shudu.policy.types import Conflict, Invalid, ShuduError, Text
 
 T = TypeVar("T")
+SENT_BEFORE = Text(
+    "这张表单已经交过一次，这次填的与上次不同，没有受理。",
+    "This form was sent before with other content; this time it was not accepted.",
+)
+SEND_AGAIN = Text("确实要再办一次，请核对后再按一次按钮。", "If you mean to do it once more, check it and press again.")
 UNREADABLE = Text("请检查后重新填写。", "Check it and fill it in again.")
 
 
@@ -25,6 +30,13 @@ def new_key() -> str:
 def key_of(request: HttpRequest) -> str:
     """The key the form carries."""
     return request.POST.get("key", "")[:64] or new_key()
+
+
+def again(error: ShuduError) -> dict[str, Any]:
+    """For a form shown once more: what is wrong, and a new key, since what is sent next is another request."""
+    if error.code == "idempotency.reused":
+        error = Conflict(error.code, SENT_BEFORE, SEND_AGAIN)
+    return {"error": error, "key": new_key()}
 
 
 def typed(make: Callable[..., T], **values: Any) -> T:

@@ -23,7 +23,8 @@ from shudu.policy.types import Actor, ShuduError, Text
 
 from .acting import acts, see, told
 from .errors import status_of
-from .forms import day, fen, key_of, new_key, typed, whole
+from .forms import again, day, fen, key_of, new_key, typed, whole
+from .kept import values
 from .language import is_chinese
 
 SHOWN = 50
@@ -69,9 +70,8 @@ def _offer(request: HttpRequest, actor: Actor, offer_id: str, error: ShuduError 
         "names": identity.names([row.drafted_by, *(line.assigner for line in lines)]),
         "titles": catalog.titles(line.asset for line in lines),
         "entries": ledger.placed([row.id]),
-        "values": request.POST,
-        "key": key_of(request),
-        "error": error,
+        "values": values(request),
+        **(again(error) if error else {"key": new_key()}),
     }
     return render(request, "offer.html", context, status=status_of(error) if error else 200)
 
@@ -108,7 +108,7 @@ def order(request: HttpRequest, actor: Actor, offer_id: str) -> HttpResponse:
 @acts
 def build(request: HttpRequest, actor: Actor) -> HttpResponse:
     """The offer builder: choose a table and a model, then the terms, with the preview of what a buyer would see."""
-    sent = request.POST if request.method == "POST" else request.GET
+    sent = values(request) or request.GET
     form = _choices(actor, sent.get("data", ""), sent.get("model_id", "").strip() or sent.get("model", "")) | {
         "values": sent,
         "key": new_key(),
@@ -123,7 +123,7 @@ def build(request: HttpRequest, actor: Actor) -> HttpResponse:
             return render(request, "part/preview.html" if "HX-Request" in request.headers else "offer_new.html", form)
         row = actions.draft(actor, wanted, idempotency_key=key_of(request))
     except ShuduError as error:
-        form["error"] = error
+        form |= again(error)
         if "HX-Request" in request.headers:
             return render(request, "part/preview.html", form)
         return render(request, "offer_new.html", form, status=status_of(error))

@@ -25,7 +25,8 @@ from shudu.runs.queries import Run
 
 from .acting import acts, see, told
 from .errors import status_of
-from .forms import key_of, new_key
+from .forms import again, key_of, new_key
+from .kept import values
 from .market import labels
 
 SHOWN = 50
@@ -74,8 +75,7 @@ def _order(request: HttpRequest, actor: Actor, order_id: str, error: ShuduError 
         "entries": ledger.placed([row.id]),
         "to_start": own and state in ("placed", "settled", "failed"),
         "to_cancel": own and state in ("placed", "settled", "failed"),
-        "key": new_key(),
-        "error": error,
+        **(again(error) if error else {"key": new_key()}),
     }
     return render(request, "order.html", context, status=status_of(error) if error else 200)
 
@@ -235,9 +235,8 @@ def _agreement(request: HttpRequest, actor: Actor, agreement_id: str, error: Shu
         "names": names,
         "to_revoke": row.assigner == actor.party and row.state == "active",
         "reasons": labels(REVOCATION_REASONS),
-        "values": request.POST,
-        "key": new_key(),
-        "error": error,
+        "values": values(request),
+        **(again(error) if error else {"key": new_key()}),
     }
     return render(request, "agreement.html", context, status=status_of(error) if error else 200)
 

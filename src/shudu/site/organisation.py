@@ -16,7 +16,8 @@ from shudu.policy.types import Actor, ShuduError, Text
 
 from .acting import acts, see, told
 from .errors import status_of
-from .forms import key_of, new_key, typed, whole
+from .forms import again, key_of, new_key, typed, whole
+from .kept import values
 from .pages import Place
 
 SHOWN = 200
@@ -43,7 +44,8 @@ def tokens(request: HttpRequest, actor: Actor) -> HttpResponse:
 
 def _tokens(request: HttpRequest, actor: Actor, error: ShuduError | None = None, secret: str = "") -> HttpResponse:
     rows = queries.tokens(actor, actor.party)
-    context = {"tokens": rows, "key": new_key(), "values": request.POST, "error": error, "secret": secret}
+    context = {"tokens": rows, "values": values(request), "secret": secret}
+    context |= again(error) if error else {"key": new_key()}
     return render(request, "tokens.html", context, status=status_of(error) if error else 200)
 
 

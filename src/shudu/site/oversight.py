@@ -23,7 +23,7 @@ from shudu.runs.queries import Run
 
 from .acting import acts, see, told
 from .errors import status_of
-from .forms import day, key_of, new_key
+from .forms import again, day, key_of, new_key
 from .language import is_chinese
 from .orders import restartable
 from .sheets import Row, as_csv, as_xlsx
@@ -66,8 +66,7 @@ def _desk(request: HttpRequest, actor: Actor, error: ShuduError | None = None) -
         "again": {row.id for row in found["failed"] if row.id in paid and row.id not in followed and restartable(row)},
         "followed": followed,
         "names": identity.names(row.party for row in shown),
-        "key": new_key(),
-        "error": error,
+        **(again(error) if error else {"key": new_key()}),
     }
     return render(request, "desk.html", context, status=status_of(error) if error else 200)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.core.cache import cache
@@ -22,6 +23,12 @@ PASSWORD = "芙蓉花开早晚三醉-2026"
 def no_rate_limits_left() -> None:
     """Sign-in attempts are counted in the process's cache; each test begins with none."""
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def quick_passwords(settings: Any) -> None:
+    """Half a dozen people sign in for every test here; the slow hash that guards them in earnest is Django's own."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture

@@ -1,0 +1,76 @@
+"""Who was signed out in the middle of a form finds what was typed again after signing in.
+
+Only what the fields held, for half an hour, in the session that signs in next; files are not kept.
+A form whose token does not fit is never kept: another site may have sent it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import redirect
+from django.urls import reverse
+
+from shudu.policy import clock
+from shudu.policy.types import Text
+
+from .language import is_chinese
+
+KEPT = "kept"
+SECONDS = 30 * 60
+MOST = 32 * 1024  # characters
+_NOT = frozenset({"csrfmiddlewaretoken", "key", "preview"})
+RETURNED = Text(
+    "您刚才已被登出，填的内容没有提交。已为您填回，请核对后再提交；文件须重新选择。",
+    "You had been signed out, and what you filled in was not sent. It is back in the form: check it and send it again; "
+    "files have to be chosen anew.",
+)
+
+
+def entrance(request: HttpRequest) -> HttpResponse:
+    """The way to sign in and back to where one was; what a form brought is kept for then."""
+    reading = request.method in ("GET", "HEAD")
+    place = request.get_full_path() if reading else _here(request, request.headers.get("Referer", ""))
+    if not reading:
+        fields = {name: several for name, several in request.POST.lists() if name not in _NOT}
+        if fields and len(str(fields)) <= MOST:
+            request.session[KEPT] = {"page": urlsplit(place).path, "fields": fields, "at": clock.now().timestamp()}
+    if "HX-Request" in request.headers:
+        # A part of a page cannot show the sign-in: the whole page goes there.
+        place = _here(request, request.headers.get("HX-Current-URL", ""))
+        return HttpResponse(status=204, headers={"HX-Redirect": _sign_in(place)})
+    response = redirect(_sign_in(place))
+    response.status_code = 302 if reading else 303
+    return response
+
+
+def values(request: HttpRequest) -> QueryDict:
+    """What a form is filled with: what was just sent, else what was typed before signing in again, once."""
+    if request.method == "POST":
+        return request.POST
+    kept: dict[str, Any] = request.session.get(KEPT) or {}
+    if kept.get("page") != request.path:
+        return QueryDict()
+    del request.session[KEPT]
+    if clock.now().timestamp() - kept["at"] > SECONDS:
+        return QueryDict()
+    back = QueryDict(mutable=True)
+    for name, several in kept["fields"].items():
+        back.setlist(name, several)
+    messages.warning(request, RETURNED.zh if is_chinese() else RETURNED.en)
+    return back
+
+
+def _sign_in(place: str) -> str:
+    return f"{reverse('account_login')}?{urlencode({'next': place})}"
+
+
+def _here(request: HttpRequest, address: str) -> str:
+    """The path and query of an address of ours; the home page for any other."""
+    parts = urlsplit(address)
+    if parts.netloc != request.get_host():
+        return reverse("home")
+    return f"{parts.path}?{parts.query}" if parts.query else parts.path
