@@ -22,13 +22,17 @@ _NO_WALLS = Capabilities(
     kinds=("scorecard",),
     kernel="",
     namespaces=(),
+    interfaces=(),
     seccomp=0,
     seccomp_sha256="",
+    landlock=0,
     no_new_privs=0,
     capabilities=0,
     uid=0,
     uid_per_job=False,
     limits=(),
+    cgroup_version=0,
+    cgroups=(),
 )
 
 

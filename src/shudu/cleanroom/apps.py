@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.conf import settings
 
 
 class CleanroomConfig(AppConfig):
@@ -8,8 +9,9 @@ class CleanroomConfig(AppConfig):
     def ready(self) -> None:
         from shudu.runs.types import register_kind
 
-        from . import kinds
+        from . import kinds, remembered
         from .steps import SCORING
 
+        remembered.remember_in(settings.OPTIONS.home / "sandbox")
         kinds.register()
         register_kind(SCORING)

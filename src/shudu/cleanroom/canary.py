@@ -6,6 +6,7 @@ Standalone, standard library only; `bubblewrap.py` holds the answers it expects.
 import ctypes
 import errno
 import json
+import mmap
 import os
 import resource
 import socket
@@ -47,12 +48,25 @@ def _capabilities() -> int:
     return max(found)
 
 
-def main() -> None:
+def _executable_memory() -> None:
+    with mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC):
+        pass
+
+
+def _program() -> None:
+    os.execv(sys.executable, [sys.executable, "-c", ""])
+
+
+def main(seal: Callable[[], None]) -> None:
     told = sys.stdin.buffer
     job = json.loads(told.read(int.from_bytes(told.read(8), "little")))
     host_file = told.read(job["model"])
     limits = ("AS", "CORE", "CPU", "FSIZE", "NOFILE", "NPROC")
     report = {
+        "landlock": _libc.syscall(444, None, ctypes.c_size_t(0), 1),
+        # The first filter must let programs be started, and memory be made executable; Landlock forbids the one.
+        "program": _try(_program),
+        "executable_memory": _try(_executable_memory),
         "capabilities": _capabilities(),
         "descriptors": _open_descriptors(),
         "environment": sorted(os.environ),
@@ -75,8 +89,15 @@ def main() -> None:
         "write_data": _try(lambda: os.close(os.open("/in/data", os.O_WRONLY))),
         "write_root": _try(lambda: os.close(os.open("/canary", os.O_WRONLY | os.O_CREAT, 0o600))),
     }
+    seal()
+    report |= {
+        "sealed_executable_memory": _try(_executable_memory),
+        "sealed_filter": _try(lambda: _call("prctl", 22, 2, None, 0, 0)),
+        "sealed_landlock": _try(lambda: _call("syscall", 444, None, ctypes.c_size_t(0), 1)),
+        "sealed_program": _try(_program),
+    }
     json.dump(report, sys.stdout)
 
 
 if __name__ == "__main__":
-    main()
+    main(globals()["seal"])

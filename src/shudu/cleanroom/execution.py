@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import selectors
 import shutil
 import signal
@@ -20,12 +21,14 @@ from typing import Any, Self
 
 from shudu.policy.types import Text
 
-from .command import Descriptors, command
-from .launch import MEMORY_EXIT
+from .cgroups import group
+from .command import Descriptors, Order, command
+from .launch import MEMORY_EXIT, NO_WALLS_EXIT
 from .runtime import runtime, unavailable
 from .sandbox import JobSpec, Limits, failure, job_folder, require_private
 
 NAMESPACES = ("cgroup", "ipc", "mnt", "net", "pid", "uts")
+_START_SECONDS = 60
 _DOES_NOT_START = Text("数据沙箱无法启动，模型不予运行。", "The clean room does not start, so no model is run.")
 
 
@@ -53,11 +56,17 @@ class Started:
 
     def __init__(self, worker: Path, kind: str, limits: Limits) -> None:
         self.worker, self.kind, self.limits = worker, kind, limits
+        self._said = b""
         parts = runtime()
         with ExitStack() as undo:
             self._rows = undo.enter_context(job_folder()) / "rows"
             self._rows.mkdir()
             self._rows.chmod(0o755)  # its folder keeps everybody else out
+            try:
+                joined = undo.enter_context(group(limits))
+            except OSError as error:
+                raise unavailable(_DOES_NOT_START, detail=f"control group: {error}") from None
+            self.cgroups = joined.controllers
             told, self._tell = os.pipe()
             self._status, status = os.pipe()
             undo.callback(os.close, self._tell)
@@ -65,7 +74,7 @@ class Started:
             passed = Descriptors(told, _memory_file("filter", parts.filter), status)
             try:
                 self._process = subprocess.Popen(
-                    command(parts, worker, kind, self._rows, limits, passed),
+                    command(parts, Order(worker, kind, self._rows, limits, joined.joins), passed),
                     stdin=subprocess.PIPE,  # the guard's lifeline
                     stdout=subprocess.PIPE,
                     stderr=subprocess.PIPE,
@@ -87,7 +96,26 @@ class Started:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End it, and remove what was made for it."""
         self._held.close()
+
+    def lives(self) -> bool:
+        return self._process.poll() is None
+
+    def interfaces(self) -> list[str]:
+        """The network interfaces it has, as seen from outside; none if it does not start."""
+        ready = select.poll()
+        ready.register(self._status, select.POLLIN)
+        while b"\n" not in self._said:
+            if not ready.poll(_START_SECONDS * 1_000) or not (piece := os.read(self._status, 4_096)):
+                return []
+            self._said += piece
+        pid = json.loads(self._said.splitlines()[0])["child-pid"]
+        lines = Path(f"/proc/{pid}/net/dev").read_text("ascii").splitlines()[2:]
+        return sorted(line.partition(":")[0].strip() for line in lines)
 
     def run(self, job: JobSpec, cap: int) -> Outcome:
         """Tell it `job` and wait; the wall clock begins now. At most `cap` bytes of output are taken. Once only."""
@@ -104,7 +132,7 @@ class Started:
         code = self._process.returncode
         if stopped:
             raise failure(stopped, log)
-        if "exit-code" not in found:
+        if "exit-code" not in found or code == NO_WALLS_EXIT:
             raise unavailable(_DOES_NOT_START, detail=log.decode("utf-8", "replace").strip()[-300:])
         if code:
             raise failure(_code(code, time.monotonic() - began, job.limits), log)
@@ -148,7 +176,7 @@ class Started:
         """Bubblewrap's own: the namespaces it made, and an exit code only if the job really began."""
         found: dict[str, Any] = {}
         with open(self._status, "rb", closefd=False) as told:
-            for line in told.read().splitlines():
+            for line in (self._said + told.read()).splitlines():
                 found |= json.loads(line)
         return found
 

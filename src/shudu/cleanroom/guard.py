@@ -1,9 +1,10 @@
 """Stands between us and bubblewrap, a process for each job: `guard.py JOB`, standard library only.
 
-JOB is JSON {argv, binds, uid, stdin}: `stdin` is the descriptor the job is told from, null for none. Our own
-standard input is a pipe that whoever wants the job holds open and never writes to. The
-job ends when that pipe closes, however its holder died. Bubblewrap's own --die-with-parent comes too late when
-its parent dies while it is still making the namespaces: a job could then run with nobody's clock over it.
+JOB is JSON {argv, binds, joins, stdin, uid}: `joins` are files of control groups to be joined, `stdin` is the
+descriptor the job is told from, null for none. Our own standard input is a pipe that whoever wants the job holds open
+and never writes to. The job ends when that pipe closes, however its holder died. Bubblewrap's own --die-with-parent
+comes too late when its parent dies while it is still making the namespaces: a job could then run with nobody's clock
+over it.
 
 Started by root it also gives the job a user id of its own, so that whatever escaped would own nothing here. Such an id
 cannot walk through a 0700 home to the interpreter or the data; therefore root first binds all sources below /tmp of a
@@ -91,6 +92,9 @@ def main() -> None:
     job = json.loads(sys.argv[1])
     os.chdir("/")
     _must(_libc.prctl(_SUBREAPER, 1, 0, 0, 0))
+    for path in job["joins"]:
+        with open(path, "w") as group:
+            group.write("0")
     if job["uid"] is not None:
         _stage(job["binds"], job["uid"])
     child = _start(job["argv"], job["stdin"])

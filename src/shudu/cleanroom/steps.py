@@ -26,7 +26,7 @@ from shudu.policy.types import Conflict, Decision, Refused, Text
 from shudu.runs.types import Outcome, RunKind, Step, Work
 
 from . import release
-from .bubblewrap import sandbox
+from .bubblewrap import prepare, sandbox
 from .kinds.scorecard import Scorecard, check_columns, parse
 from .sandbox import JobSpec, OutputSpec, job_folder, read_scores
 
@@ -107,7 +107,7 @@ def close(work: Work) -> Outcome:
     return Outcome(result, made["checks"], made["sandbox"], made["meters"])
 
 
-SCORING = RunKind("compute", (Step("bind", bind), Step("compute", compute), Step("close", close)))
+SCORING = RunKind("compute", (Step("bind", bind), Step("compute", compute), Step("close", close)), idle=prepare)
 _RESULT = {"zh": " · 交付结果", "en": " · result"}
 
 

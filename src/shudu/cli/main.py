@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from . import assets, backup, evidence, house, offers, orders, parties, quality
+from . import assets, backup, evidence, house, offers, orders, parties, quality, sandbox
 
 app = typer.Typer(
     name="shudu",
@@ -33,6 +33,7 @@ app.add_typer(orders.runs, name="runs")
 app.add_typer(orders.results, name="results")
 app.add_typer(evidence.receipts, name="receipts")
 app.add_typer(evidence.ledger, name="ledger")
+app.add_typer(sandbox.app, name="sandbox")
 
 
 def run() -> None:

@@ -71,8 +71,11 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class RunKind:
+    """`idle` is called by a worker with nothing to do, to get ready for the next run of this kind; it returns soon."""
+
     name: str
     steps: tuple[Step, ...]
+    idle: Callable[[], None] | None = None
 
     def step(self, name: str) -> Step:
         return next(step for step in self.steps if step.name == name)
@@ -88,6 +91,13 @@ _kinds: dict[str, RunKind] = {}
 
 def register_kind(kind: RunKind) -> None:
     _kinds[kind.name] = kind
+
+
+def idle() -> None:
+    """Let every kind get ready for its next run."""
+    for kind in _kinds.values():
+        if kind.idle is not None:
+            kind.idle()
 
 
 def kind_of(name: str) -> RunKind:

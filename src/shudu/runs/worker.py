@@ -30,7 +30,7 @@ from shudu.policy.types import Conflict, ShuduError, Text
 from . import actions
 from .models import Run
 from .queries import inputs_of, stored_digests
-from .types import Outcome, Work, kind_of
+from .types import Outcome, Work, idle, kind_of
 
 log = logging.getLogger("shudu.worker")
 MAX_ATTEMPTS = 5
@@ -60,6 +60,8 @@ class Worker:
                     sweep()
                     swept = time.monotonic()
                 busy = self.tick()
+                if not busy:
+                    idle()
             except Exception:
                 log.exception("the worker met an error and goes on")
                 connection.close()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyseccomp
 import pytest
 
-from shudu.cleanroom import bubblewrap, command, execution, runtime
+from shudu.cleanroom import bubblewrap, command, execution, remembered, runtime
 from shudu.cleanroom.bubblewrap import Bubblewrap
 from shudu.cleanroom.sandbox import (
     JobSpec,
@@ -23,22 +23,21 @@ JobMaker = Callable[..., JobSpec]
 @pytest.fixture
 def unchecked() -> Iterator[None]:
     """Whatever a test weakens, the next one finds the sandbox checked anew."""
-    bubblewrap._check.cache_clear()
-    runtime.runtime.cache_clear()
+    bubblewrap.forget()
+    remembered.forget()
     yield
-    bubblewrap._check.cache_clear()
-    runtime.runtime.cache_clear()
+    bubblewrap.forget()
 
 
 @pytest.mark.usefixtures("unchecked")
 def test_a_filter_that_lets_calls_through_is_noticed(make_job: JobMaker, monkeypatch: pytest.MonkeyPatch) -> None:
-    def permissive() -> bytes:
+    def permissive() -> tuple[bytes, bytes]:
         with open(os.memfd_create("filter"), "w+b") as file:
             pyseccomp.SyscallFilter(pyseccomp.ALLOW).export_bpf(file)
             file.seek(0)
-            return file.read()
+            return (program := file.read()), program
 
-    monkeypatch.setattr(runtime, "compile_filter", permissive)
+    monkeypatch.setattr(runtime, "compile_filters", permissive)
     with pytest.raises(SandboxUnavailable) as caught:
         Bubblewrap().run(make_job(1))
     assert {"ptrace", "tcp", "udp", "unix"} <= set(caught.value.where["missed"])
@@ -72,7 +71,7 @@ def test_a_file_of_the_host_that_shows_is_noticed(make_job: JobMaker, monkeypatc
 @pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("program", ["/nowhere/bwrap", "/bin/false"])
 def test_without_bubblewrap_nothing_runs(make_job: JobMaker, monkeypatch: pytest.MonkeyPatch, program: str) -> None:
-    monkeypatch.setattr(runtime, "_bwrap", lambda: (Path(program), ()))
+    monkeypatch.setattr(runtime, "find_bubblewrap", lambda: (Path(program), ()))
     with pytest.raises(SandboxUnavailable) as caught:
         Bubblewrap().run(make_job(1))
     error = caught.value

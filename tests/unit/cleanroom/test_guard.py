@@ -36,7 +36,9 @@ def start() -> Iterator[Start]:
     started: list[subprocess.Popen[str]] = []
 
     def run(script: str) -> subprocess.Popen[str]:
-        plan = json.dumps({"argv": [sys.executable, "-c", script], "binds": [], "uid": None, "stdin": None})
+        plan = json.dumps(
+            {"argv": [sys.executable, "-c", script], "binds": [], "joins": [], "uid": None, "stdin": None}
+        )
         command = [sys.executable, "-I", "-S", str(Path(guard.__file__)), plan]
         started.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
         return started[-1]
@@ -67,7 +69,7 @@ def test_it_ends_as_the_job_ends(start: Start, script: str, code: int) -> None:
 
 
 def test_a_program_that_is_not_there_fails() -> None:
-    plan = json.dumps({"argv": ["/nowhere/bwrap"], "binds": [], "uid": None, "stdin": None})
+    plan = json.dumps({"argv": ["/nowhere/bwrap"], "binds": [], "joins": [], "uid": None, "stdin": None})
     command = [sys.executable, "-I", "-S", str(Path(guard.__file__)), plan]
     done = subprocess.run(command, input="", capture_output=True, text=True, check=False)
     assert done.returncode != 0
@@ -98,7 +100,7 @@ def test_it_outlives_a_kill_of_whoever_holds_the_pipe(tmp_path: Path) -> None:
     said = tmp_path / "stray"
     job = STRAY.replace("print(os.getpid(), flush=True)", f"open({str(said)!r}, 'w').write(str(os.getpid()))")
     plan = json.dumps(
-        {"argv": [sys.executable, "-c", job + "time.sleep(120)"], "binds": [], "uid": None, "stdin": None}
+        {"argv": [sys.executable, "-c", job + "time.sleep(120)"], "binds": [], "joins": [], "uid": None, "stdin": None}
     )
     holder = (
         "import subprocess, sys, time\n"

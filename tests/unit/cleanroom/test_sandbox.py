@@ -198,7 +198,7 @@ def test_a_home_cannot_be_read(battery: dict[str, Any]) -> None:
 
 def test_it_sees_its_own_things_only(battery: dict[str, Any]) -> None:
     assert set(battery["root"]) <= {"in", "lib", "lib64", "py", "site", "usr"}
-    assert battery["in"] == ["data", "evaluator.py", "rows", "worker.py"]
+    assert battery["in"] == ["data", "evaluator.py", "rows", "walls.py", "worker.py"]
     assert set(battery["site"]) <= {"numpy", "numpy.libs", "pyarrow", "pyarrow.libs"}
     assert battery["ids"] == [65_534] * 4
     assert battery["arguments"] == ["/in/worker.py"]

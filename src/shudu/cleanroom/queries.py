@@ -1,0 +1,7 @@
+"""What doors may ask the clean room."""
+
+from __future__ import annotations
+
+from .diagnosis import Diagnosis, Part, diagnose
+
+__all__ = ["Diagnosis", "Part", "diagnose"]
