@@ -39,7 +39,7 @@ def _write_table(actor: Actor, request: PublishTable) -> tuple[Place, Stored]:
     refuse_unless(levels.accepts(request.level))
     where = Place(actor.party, ids.new("asset"), ids.new("version"))
     encrypted = levels.needs_encryption(request.level)
-    return where, lake.store().write_csv(request.source, where, key=request.key, encrypted=encrypted)
+    return where, lake.store().land(request.source, where, request.reading, key=request.key, encrypted=encrypted)
 
 
 @action(Permission.ASSET_PUBLISH, Event.ASSET_PUBLISHED, prepare=_write_table)
@@ -242,6 +242,9 @@ def _first_version(binding: Binding, where: Place, stored: Stored) -> None:
         rows=stored.rows,
         source_sha256=stored.source_sha256,
         observations=stored.observations,
+        recipe=stored.recipe,
+        report=stored.report,
+        side_files=[file.to_json() for file in stored.side_files],
     )
 
 

@@ -8,12 +8,14 @@ from django.http import HttpResponse
 from ninja import File, Query, Router, UploadedFile
 from pydantic import BaseModel, ConfigDict, Field
 
+from shudu.lake import queries as lake
+from shudu.lake.types import Understood
 from shudu.policy.api import Call, Moment, Page, Paging, Upload, link, named
 
 from . import actions, queries
 from .models import Asset as AssetRow
 from .models import Version as VersionRow
-from .types import LanguageMap, ModelFields, PublishModel, PublishTable, TableFields
+from .types import LanguageMap, ModelFields, PublishModel, PublishTable, Reading, TableFields
 
 assets = Router(tags=["assets"])
 models = Router(tags=["models"])
@@ -117,6 +119,15 @@ class AssetInFull(Asset):
         )
 
 
+class ReadingReport(BaseModel):
+    """How the file of a version was read; `rejected` when rows were put aside."""
+
+    version: str
+    recipe: dict[str, Any]
+    report: dict[str, Any]
+    rejected: bool
+
+
 class Review(BaseModel):
     """The review important data needs; only the opinion's digest is recorded."""
 
@@ -140,12 +151,21 @@ _MODEL = {"title": "评分卡", "inputs": ["tenure", "contract"]}
 
 @assets.post("", response={201: AssetInFull}, **named("发布数据表", "Publish a table", example=_TABLE))
 def publish_table(request: Call, response: HttpResponse, fields: TableFields, file: File[UploadedFile]) -> AssetInFull:
-    """A UTF-8 CSV with a header row, as one multipart form: part `fields` is JSON, part `file` the table."""
+    """A file that holds a table, as one multipart form: part `fields` is JSON, part `file` the file.
+
+    Its format is told by its content: CSV of any dialect, XLSX, XLS, ODS, JSON, Parquet and others (docs/formats.md).
+    """
     upload = cast(Upload, file)
     order = PublishTable(source=upload.path, sha256=upload.sha256, **dict(fields))
     row = actions.publish(request.auth, order, idempotency_key=request.idempotency_key)
     response["Location"] = f"{request.path}/{row.id}"
     return AssetInFull.of(row)
+
+
+@assets.post("/preview", response=Understood, **named("预览读取结果", "What would be understood of a file", example={}))
+def preview_table(request: Call, fields: Reading, file: File[UploadedFile]) -> Understood:
+    """A file as `POST /assets` takes it, with the part `fields` as its `reading`; nothing is stored."""
+    return queries.understood(request.auth, cast(Upload, file).path, fields)
 
 
 @assets.get("/{asset}", response=AssetInFull, **named("查看数据资源", "An asset"))
@@ -177,6 +197,33 @@ def publish_model(request: Call, response: HttpResponse, fields: ModelFields, fi
 @versions.get("/{version}", response=Version, **named("查看版本", "A version"))
 def get_version(request: Call, version: str) -> Version:
     return Version.of(queries.version(request.auth, version))
+
+
+@versions.get("/{version}/report", response=ReadingReport, **named("读取报告", "How a version's file was read"))
+def get_report(request: Call, version: str) -> ReadingReport:
+    """For its owner: the recipe to replay on the next delivery, and what became of the rows."""
+    row = queries.inspected(request.auth, version)
+    return ReadingReport(version=row.id, recipe=row.recipe, report=row.report, rejected=bool(row.side_files))
+
+
+_REJECTED: dict[str, Any] = {
+    "responses": {
+        200: {
+            "description": "OK",
+            "content": {"application/vnd.apache.parquet": {"schema": {"type": "string", "format": "binary"}}},
+        }
+    }
+}
+
+
+@versions.get("/{version}/rejected", **named("被搁置的行", "The rejected rows of a version", **_REJECTED))
+def get_rejected(request: Call, version: str) -> HttpResponse:
+    """For its owner: every row that was put aside, where it stood, why, and what would mend it (Parquet)."""
+    stored, place = queries.rejected(request.auth, version)
+    content = lake.store().table_bytes(stored, place)
+    name = f'attachment; filename="{version}.rejected.parquet"'
+    headers = {"Content-Disposition": name, "Cache-Control": "no-store"}
+    return HttpResponse(content, content_type="application/vnd.apache.parquet", headers=headers)
 
 
 @versions.delete("/{version}", response=Version, **named("删除版本内容", "Erase a version's files"))

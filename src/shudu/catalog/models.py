@@ -78,6 +78,10 @@ class Version(models.Model):
     rows = models.BigIntegerField()
     source_sha256 = models.CharField(max_length=64, blank=True, default="")
     observations = models.JSONField(default=dict)
+    # How its file was read, what became of its rows, and what lies beside the table for the owner alone.
+    recipe = models.JSONField(default=dict)
+    report = models.JSONField(default=dict)
+    side_files = models.JSONField(default=list)
     created = models.DateTimeField(default=clock.now)
 
     class Meta:

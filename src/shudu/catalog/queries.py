@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from django.db.models import Q, QuerySet
 
-from shudu.lake.types import Column, Place, StoredFile
+from shudu.lake import queries as lake
+from shudu.lake.types import Column, Place, Reading, StoredFile, Understood
 from shudu.policy import audiences
 from shudu.policy.permissions import Permission
-from shudu.policy.rules import decide, visible
+from shudu.policy.rules import decide, refuse_unless, visible
 from shudu.policy.types import Actor, Conflict, Decision, Text, not_found
 
 from .models import Asset as Asset
@@ -152,8 +154,8 @@ def files(version: Version) -> tuple[StoredFile, ...]:
 
 def stored_digests() -> dict[str, str]:
     """The files every version vouches for, by path with their SHA-256; any other file of the lake is an orphan."""
-    rows = Version.objects.exclude(state=Version.State.ERASED).values_list("files", flat=True)
-    return {file["path"]: file["sha256"] for files in rows.iterator() for file in files}
+    rows = Version.objects.exclude(state=Version.State.ERASED).values_list("files", "side_files")
+    return {file["path"]: file["sha256"] for files, side in rows.iterator() for file in (*files, *side)}
 
 
 def tombstones() -> list[Version]:
@@ -165,6 +167,27 @@ def not_erased(version_ids: Iterable[str]) -> list[str]:
     """Which of these versions are here and not erased."""
     here = Version.objects.filter(pk__in=list(version_ids)).exclude(state=Version.State.ERASED)
     return sorted(here.values_list("id", flat=True))
+
+
+def inspected(actor: Actor, version_id: str) -> Version:
+    """A version for the eyes of its owner, who may see how its file was read and what was put aside."""
+    row = version(actor, version_id)
+    refuse_unless(decide(actor, Permission.ASSET_INSPECT, row.binding.asset))
+    return row
+
+
+def rejected(actor: Actor, version_id: str) -> tuple[StoredFile, Place]:
+    """The side file of rejected rows, for the owner. Raises NotFound when every row was taken."""
+    row = inspected(actor, version_id)
+    if row.state == Version.State.ERASED or not row.side_files:
+        raise not_found("被搁置的行", "file of rejected rows", version_id)
+    return StoredFile.from_json(row.side_files[0]), place(row)
+
+
+def understood(actor: Actor, source: Path, reading: Reading) -> Understood:
+    """What would be understood of a file, for somebody who may publish it; nothing is stored."""
+    refuse_unless(decide(actor, Permission.ASSET_PUBLISH))
+    return lake.store().preview(source, reading)
 
 
 def place(version: Version) -> Place:

@@ -36,6 +36,8 @@ def register() -> None:
     overseers = holders(Role.OPERATOR, Role.AUDITOR, Role.AUTHORITY, Role.SYSTEM)
     grant(Permission.ASSET_READ, owner, overseers, FindableToAll())
     keep(Permission.ASSET_READ, AssetAudience)
+    # How a file was read and what was put aside: rejected rows are rows of a table nobody else may read.
+    grant(Permission.ASSET_INSPECT, owner)
     grant(Permission.ASSET_PUBLISH, holders(Role.PROVIDER))
     grant(Permission.MODEL_PUBLISH, holders(Role.MODELLER))
     grant(Permission.ASSET_REVIEW, holders(Role.AUTHORITY, Role.OPERATOR))

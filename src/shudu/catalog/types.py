@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_serializer, model_validator
 
-from shudu.lake.types import Column
+from shudu.lake.types import Column, Reading, Recipe
 
 from .levels import LEVELS as LEVELS
 from .model_kinds import ModelSpec, register_model_kind
@@ -27,6 +27,8 @@ __all__ = [
     "Offered",
     "PublishModel",
     "PublishTable",
+    "Reading",
+    "Recipe",
     "Result",
     "TableFields",
     "register_model_kind",
@@ -94,6 +96,7 @@ class TableFields(BaseModel):
     core: CoreFields = CoreFields()
     # Whether every party that has signed in finds the entry; its content stays with its terms either way.
     findable: bool = False
+    reading: Reading = Reading()
 
 
 class _FromFile(BaseModel):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_module
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +11,7 @@ import typer
 
 from shudu.policy.types import Invalid, Text
 
-from .session import As, Home, Json, Key, session, typed
+from .session import As, Home, Json, Key, session, showing, typed
 
 if TYPE_CHECKING:
     from shudu.catalog.queries import Asset
@@ -37,8 +38,8 @@ def describe(asset: Asset) -> dict[str, Any]:
     }
 
 
-def _core_fields(source: Path | None) -> dict[str, Any]:
-    """The core fields from a JSON file, checked when they become `CoreFields`."""
+def _json_object(source: Path | None, code: str, what: Text) -> dict[str, Any]:
+    """An object from a JSON file; its fields are checked when it becomes a typed input."""
     if source is None:
         return {}
     try:
@@ -47,8 +48,8 @@ def _core_fields(source: Path | None) -> dict[str, Any]:
         fields = None
     if not isinstance(fields, dict):
         raise Invalid(
-            "publish.core",
-            Text("核心字段文件不是可读的 JSON 对象。", "The file of core fields is not a readable JSON object."),
+            code,
+            Text(f"{what.zh}不是可读的 JSON 对象。", f"The {what.en} is not a readable JSON object."),
             Text("字段见 docs/operations.md。", "docs/operations.md lists the fields."),
             {"file": source.name},
         )
@@ -56,9 +57,19 @@ def _core_fields(source: Path | None) -> dict[str, Any]:
 
 
 def publish(
-    file: Annotated[Path, typer.Argument(help="A UTF-8 CSV file with a header row.")],
+    file: Annotated[Path, typer.Argument(help="A file that holds a table: CSV, XLSX, XLS, ODS, JSON, Parquet, SHP …")],
     owner: Annotated[str, typer.Option("--owner", metavar="ORG", help="Whose it is: id, code or name.")],
-    title: Annotated[str, typer.Option("--title", metavar="T", help="Its title.")],
+    title: Annotated[str, typer.Option("--title", metavar="T", help="Its title.")] = "",
+    sheet: Annotated[
+        str, typer.Option("--sheet", metavar="NAME", help="The sheet, table, layer or file in it to read.")
+    ] = "",
+    tolerant: Annotated[
+        bool, typer.Option("--tolerant", help="Put wrong rows aside with reasons instead of stopping at the first.")
+    ] = False,
+    recipe: Annotated[
+        Path | None, typer.Option("--recipe", metavar="FILE", help="A recipe (JSON) to read the file by.")
+    ] = None,
+    preview: Annotated[bool, typer.Option("--preview", help="Show what was understood; publish nothing.")] = False,
     entity: Annotated[
         str | None, typer.Option("--key", metavar="COLUMN", help="The column that names an entity.")
     ] = None,
@@ -81,8 +92,17 @@ def publish(
     """Publish a file as a table: typed, checked, stored, listed, logged."""
     with session(home, as_, json) as current:
         from shudu.catalog import actions, queries
-        from shudu.catalog.types import PublishTable
+        from shudu.catalog.types import PublishTable, Reading
 
+        actor = current.actor(owner)
+        told = _json_object(recipe, "publish.recipe", Text("配方文件", "recipe"))
+        reading = typed(Reading, sheet=sheet, tolerant=tolerant, recipe=told)
+        if preview:
+            understood = queries.understood(actor, file, reading)
+            current.show(
+                {"id": None, **understood.model_dump(mode="json")}, Text("读到的内容。", "What was understood.")
+            )
+            return
         request = typed(
             PublishTable,
             source=file,
@@ -91,15 +111,16 @@ def publish(
             key=entity,
             level=level,
             origin=origin,
-            core=_core_fields(core),
             findable=findable,
+            core=_json_object(core, "publish.core", Text("核心字段文件", "file of core fields")),
+            reading=reading,
         )
-        asset = actions.publish(current.actor(owner), request, idempotency_key=key)
+        with showing(current):
+            asset = actions.publish(actor, request, idempotency_key=key)
         version = queries.latest(asset.id)
-        suggestion = version.observations.get("level") if version else None
-        current.show(
-            {**describe(asset), "suggested_level": suggestion}, Text("数据资源已发布。", "The table is published.")
-        )
+        assert version is not None
+        found = {"suggested_level": version.observations.get("level"), "report": version.report}
+        current.show({**describe(asset), **found}, Text("数据资源已发布。", "The table is published."))
 
 
 @models.command("publish")
@@ -167,6 +188,42 @@ def review(
 
         row = actions.review_level(current.actor(), asset, opinion, idempotency_key=key)
         current.show(describe(row), Text("审核已记录。", "The review is recorded."))
+
+
+def _keep(content: bytes, target: Path) -> None:
+    try:
+        with open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(content)
+    except OSError:
+        raise Invalid(
+            "console.target",
+            Text(f"无法写入“{target.name}”。", f"“{target.name}” cannot be written."),
+            Text("请换一个可写的位置。", "Choose a place that can be written to."),
+        ) from None
+
+
+@assets.command("report")
+def report(
+    version: Annotated[str, typer.Argument(help="Version id.")],
+    rejected: Annotated[
+        Path | None, typer.Option("--rejected", metavar="FILE", help="Write the rejected rows here (Parquet).")
+    ] = None,
+    home: Home = None,
+    as_: As = None,
+    json: Json = False,
+) -> None:
+    """How a version's file was read and what became of its rows; for its owner."""
+    with session(home, as_, json) as current:
+        from shudu.catalog import queries
+        from shudu.lake import queries as lake
+
+        row = queries.inspected(current.actor(), version)
+        if rejected is not None:
+            stored, place = queries.rejected(current.actor(), version)
+            _keep(lake.store().table_bytes(stored, place), rejected)
+        current.show(
+            {"id": row.id, "recipe": row.recipe, "report": row.report}, Text("读取报告。", "How the file was read.")
+        )
 
 
 @assets.command("erase")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -92,6 +93,28 @@ def session(home: Path | None, as_party: str | None, as_json: bool, *, opened: b
         raise typer.Exit(1) from None
     if opened:
         _spread_news(current)
+
+
+@contextmanager
+def showing(current: Session) -> Iterator[None]:
+    """Show how far a long piece of work has come, once it has taken over a second; nobody is shown what they pipe."""
+    console = Console(stderr=True)
+    if current.as_json or not console.is_terminal:
+        yield
+        return
+    from shudu.lake import queries as lake
+
+    began = time.monotonic()
+    with console.status("") as status:
+        status.stop()
+
+        def show(said: Text) -> None:
+            if time.monotonic() - began > 1:
+                status.update(escape(current.say(said)))
+                status.start()
+
+        with lake.reported_to(show):
+            yield
 
 
 def _spread_news(current: Session) -> None:

@@ -14,8 +14,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from .spellings import SPELLINGS
+
 TEXT = "VARCHAR"
 LADDER = ("BOOLEAN", "BIGINT", "DOUBLE", "DATE", "TIMESTAMP")
+# What files as people write them may hold beyond the plain: see `spellings`.
+GENEROUS = (*LADDER, *SPELLINGS)
 MISTYPED = "shudu-mistyped-column"
 
 _DECIMAL = r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-][0-9]{1,2})?"
@@ -34,17 +38,23 @@ _FITS = {
 }
 
 
-def _fits(type_: str, c: str) -> str:
-    """SQL: does the text in `c`, which is neither NULL nor empty, fit `type_`? NULL means no."""
-    return _FITS[type_].replace("$c", c)
+def fits(spelled: str, c: str) -> str:
+    """SQL: does the text in `c`, which is neither NULL nor empty, fit this type or spelling? NULL means no."""
+    return (SPELLINGS[spelled].fits if spelled in SPELLINGS else _FITS[spelled]).replace("$c", c)
+
+
+def type_of(spelled: str) -> str:
+    """The engine's type of what is spelled like this."""
+    return SPELLINGS[spelled].type if spelled in SPELLINGS else spelled
 
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """The types all values seen so far allow, and whether there was any value at all."""
+    """The types all values seen so far allow, whether there was any value at all, and what was written for none."""
 
     types: tuple[str, ...] = LADDER
     values: bool = False
+    nulls: tuple[str, ...] = ()
 
     @property
     def best(self) -> str | None:
@@ -69,34 +79,53 @@ def raw(number: int) -> str:
     return f"c{number}"
 
 
-def examine(c: str, types: Sequence[str]) -> list[str]:
+def examine(c: str, types: Sequence[str], nulls: Sequence[str] = ()) -> list[str]:
     """SQL aggregates over the text column `c`: has it values, and do all of them fit this type, and this …"""
     # No FILTER: the engine would keep a copy of every argument for each filtered aggregate.
-    fit = [f"coalesce(bool_and(CASE WHEN {c} <> '' THEN {_fits(each, c)} IS true END), true)" for each in types]
-    return [f"coalesce(bool_or({c} <> ''), false)", *fit]
+    there = _there(c, nulls)
+    fit = [f"coalesce(bool_and(CASE WHEN {there} THEN {fits(each, c)} IS true END), true)" for each in types]
+    return [f"coalesce(bool_or({there}), false)", *fit]
 
 
-def survivors(types: Sequence[str], answer: Sequence[bool]) -> Candidates:
+def _there(c: str, nulls: Sequence[str]) -> str:
+    """SQL: is there a value in `c`? NULL or false when not."""
+    return f"{c} <> ''" + (f" AND {c} NOT IN ({', '.join(map(literal, nulls))})" if nulls else "")
+
+
+def survivors(types: Sequence[str], answer: Sequence[bool], nulls: tuple[str, ...] = ()) -> Candidates:
     """Read the answer to `examine`."""
     values, *fit = answer
-    return Candidates(tuple(each for each, fits in zip(types, fit, strict=True) if fits), values)
+    return Candidates(tuple(each for each, fitting in zip(types, fit, strict=True) if fitting), values, nulls)
 
 
 def projection(columns: Sequence[Candidates], names: Sequence[str]) -> str:
     """SELECT list that types every column and raises an error naming `MISTYPED` where a value does not fit."""
     return ", ".join(
-        f"{_typed(raw(number), column.best)} AS {quoted(name)}"
+        f"{typed(raw(number), column)} AS {quoted(name)}"
         for number, (column, name) in enumerate(zip(columns, names, strict=True))
     )
 
 
-def _typed(c: str, type_: str | None) -> str:
-    if type_ == TEXT:
+def misfit(c: str, column: Candidates) -> str:
+    """SQL: does the text in `c` hold a value that its column's type cannot take? Never NULL."""
+    spelled = column.best
+    if spelled in (TEXT, None):
+        return "false"
+    assert spelled is not None
+    return f"coalesce({_there(c, column.nulls)} AND {fits(spelled, c)} IS NOT true, false)"
+
+
+def typed(c: str, column: Candidates) -> str:
+    """SQL: the text in `c` as its column's type; an error naming `MISTYPED` where it does not fit."""
+    spelled = column.best
+    if spelled == TEXT:
         return c
-    if type_ is None:
+    if spelled is None:
         return f"CASE WHEN {c} IS NULL OR {c} = '' THEN {c} ELSE error('{MISTYPED}') END"
-    fits = _fits(type_, c)
+    type_ = type_of(spelled)
+    value = SPELLINGS[spelled].value.replace("$c", c) if spelled in SPELLINGS else f"CAST({c} AS {type_})"
+    spelled_nothing = f" OR {c} IN ({', '.join(map(literal, column.nulls))})" if column.nulls else ""
     return (
-        f"CASE WHEN {c} IS NULL OR {c} = '' THEN NULL WHEN {fits} THEN CAST({c} AS {type_})"
+        f"CASE WHEN {c} IS NULL OR {c} = ''{spelled_nothing} THEN NULL WHEN {fits(spelled, c)} THEN {value}"
         f" ELSE CAST(error('{MISTYPED}') AS {type_}) END"
     )

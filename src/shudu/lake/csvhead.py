@@ -41,7 +41,7 @@ _DELIMITERS = {
     "，": Text("全角逗号", "full-width commas"),
 }
 # Bidirectional overrides and invisible spaces make a name read as what it is not.
-_DECEPTIVE = frozenset("\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff")
+DECEPTIVE = frozenset("\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff")
 
 
 def refuse(zh: str, en: str, *, row: int | None = None, remedy: Text | None = None) -> Invalid:
@@ -57,24 +57,25 @@ def refuse_kind(kind: Text) -> Invalid:
     )
 
 
-def names_in(head: bytes) -> tuple[str, ...]:
+def names_in(head: bytes, delimiter: str = ",") -> tuple[str, ...]:
     """The column names of a file that begins with `head` (up to `HEAD_BYTES`). Raises Invalid, in words."""
     _check_kind(head)
-    record, complete = _first_record(head)
+    record, complete = _first_record(head, delimiter)
     if not complete and len(head) == HEAD_BYTES:
         raise refuse("文件的第一行超过 1 MB，不像表头。", "The first row is longer than 1 MB: not a header.", row=1)
     names = tuple(unicodedata.normalize("NFC", name.strip(" ")) for name in record)
-    _check_delimiter(names)
+    if delimiter == ",":
+        _check_delimiter(names)
     _check_names(names)
     return names
 
 
-def sample_in(head: bytes, columns: int) -> list[tuple[str, ...]]:
+def sample_in(head: bytes, columns: int, delimiter: str = ",") -> list[tuple[str, ...]]:
     """The values of each column in the rows that `head` holds whole, up to the first that is not well formed."""
     text = codecs.getincrementaldecoder("utf-8")("ignore").decode(head.removeprefix(codecs.BOM_UTF8))
     rows: list[list[str]] = []
     with suppress(csv.Error):
-        for record in csv.reader(io.StringIO(text, newline=""), strict=True):
+        for record in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True):
             if record and len(record) != columns:
                 break
             rows.append(record)
@@ -99,7 +100,7 @@ def _check_kind(head: bytes) -> None:
         raise refuse_kind(Text("XML 或 HTML 文件", "an XML or HTML file"))
 
 
-def _first_record(head: bytes) -> tuple[list[str], bool]:
+def _first_record(head: bytes, delimiter: str) -> tuple[list[str], bool]:
     """The first record, and whether its end was seen. Raises Invalid when it is not UTF-8 or badly quoted."""
     head = head.removeprefix(codecs.BOM_UTF8)
     try:
@@ -108,7 +109,7 @@ def _first_record(head: bytes) -> tuple[list[str], bool]:
         raise not_utf8(head[error.start :], 1 + head.count(b"\n", 0, error.start)) from None
     lines = io.StringIO(text, newline="")
     try:
-        record = next(csv.reader(lines, strict=True), [])
+        record = next(csv.reader(lines, delimiter=delimiter, strict=True), [])
     except csv.Error:
         raise refuse("表头的引号不成对或位置不对。", "The header's quotes do not match.", row=1) from None
     return record, lines.tell() < len(text) or text.endswith(("\n", "\r"))
@@ -163,7 +164,7 @@ def _check_names(names: tuple[str, ...]) -> None:
                 row=1,
                 remedy=remedy,
             )
-        if any(unicodedata.category(character) in ("Cc", "Zl", "Zp") or character in _DECEPTIVE for character in name):
+        if any(unicodedata.category(character) in ("Cc", "Zl", "Zp") or character in DECEPTIVE for character in name):
             raise refuse(
                 f"第 {number} 列的列名含有控制字符或不可见字符。",
                 f"The name of column {number} holds control or invisible characters.",

@@ -1,8 +1,8 @@
 """Reading a source once, byte by byte, beside the engine that parses it: its digest, and whether it is strict CSV.
 
 The engine is fast and forgiving: it drops an empty field too many and blanks around quotes without a word. So the rules
-of RFC 4180 are checked here, and the commas outside quotes are counted: a table of c columns and r rows has
-(c - 1) · (r + 1) of them, or the engine and the file disagree.
+of RFC 4180 are checked here, and the commas outside quotes (or whatever separates cells) are counted: a table of c
+columns and r rows has (c - 1) · (r + 1) of them, or the engine and the file disagree.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import codecs
 import csv
 import hashlib
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 import numpy as np
@@ -41,7 +41,10 @@ class Scan:
     `commas` counts those outside quotes, `row` is the row the last byte belongs to (the header is row 1).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, delimiter: str = ",") -> None:
+        self._delimiter = ord(delimiter)
+        self._edge = _EDGE.copy()
+        self._edge[[_COMMA, self._delimiter]] = False, True
         self.bytes = 0
         self.commas = 0
         self.row = 1
@@ -90,7 +93,7 @@ class Scan:
         if not chunk:
             return
         data = np.frombuffer(chunk, dtype=np.uint8)
-        newlines, commas = data == _NEWLINE, data == _COMMA
+        newlines, commas = data == _NEWLINE, data == self._delimiter
         returned = self._last == _RETURN and not self._quoted
         outside: NDArray[np.bool_] | None = None
         if b'"' in chunk:
@@ -101,7 +104,7 @@ class Scan:
             self._check_quotes(data, np.flatnonzero(quote), newlines)
         elif self._quoted:
             return
-        elif self._last == _QUOTE and not _EDGE[chunk[0]]:
+        elif self._last == _QUOTE and not self._edge[chunk[0]]:
             raise self._stray(self.row)
         if returned or b"\r" in chunk:
             returns = data == _RETURN
@@ -114,8 +117,8 @@ class Scan:
         """A quote opens at the start of a field and closes at its end, or is one of a pair."""
         padded = np.concatenate(([self._last], data, [_NEWLINE])).astype(np.uint8)
         opening, closing = (at[1::2], at[0::2]) if self._quoted else (at[0::2], at[1::2])
-        strays = np.concatenate((opening[~_EDGE[padded[opening]]], closing[~_EDGE[padded[closing + 2]]]))
-        if not self._quoted and self._last == _QUOTE and not _EDGE[data[0]]:
+        strays = np.concatenate((opening[~self._edge[padded[opening]]], closing[~self._edge[padded[closing + 2]]]))
+        if not self._quoted and self._last == _QUOTE and not self._edge[data[0]]:
             strays = np.array([0])
         if strays.size:
             raise self._stray(self.row + int(np.count_nonzero(newlines[: strays.min()])))
@@ -149,28 +152,29 @@ class Scan:
         )
 
 
-def scan(source: BinaryIO) -> Scan:
-    """Read `source` to its end in chunks of `CHUNK` bytes."""
-    found = Scan()
+def scan(source: BinaryIO, delimiter: str = ",", seen: Callable[[int], None] = lambda done: None) -> Scan:
+    """Read `source` to its end in chunks of `CHUNK` bytes; `seen` hears how many there were so far."""
+    found = Scan(delimiter)
     while chunk := source.read(CHUNK):
         found.feed(chunk)
+        seen(found.bytes)
     return found
 
 
-def records(source: BinaryIO) -> Iterator[tuple[int, list[str]]]:
+def records(source: BinaryIO, delimiter: str = ",") -> Iterator[tuple[int, list[str]]]:
     """Every record with its row (the header is row 1; blank lines count and are empty). Slow: for explanations."""
     text = io.TextIOWrapper(source, encoding="utf-8-sig", newline="")
     try:
-        yield from enumerate(csv.reader(text, strict=True), 1)
+        yield from enumerate(csv.reader(text, delimiter=delimiter, strict=True), 1)
     finally:
         text.detach()
 
 
-def explain(source: BinaryIO, columns: int) -> Invalid:
+def explain(source: BinaryIO, columns: int, delimiter: str = ",") -> Invalid:
     """Why the engine could not read `source` as a table of so many columns: the first row at fault."""
     row = 0
     try:
-        for row, record in records(source):
+        for row, record in records(source, delimiter):
             if record and len(record) != columns:
                 return refuse(
                     f"第 {row} 行有 {len(record)} 个单元格，表头有 {columns} 个。",
@@ -191,7 +195,7 @@ def _too_long(row: int) -> Invalid:
     return refuse(f"第 {row} 行超过 2 MB。", f"Row {row} is longer than 2 MB.", row=row)
 
 
-def row_of(source: BinaryIO, index: int, columns: int) -> int:
+def row_of(source: BinaryIO, index: int, columns: int, delimiter: str = ",") -> int:
     """The row in the file of data row `index` (from 0): blank lines are no data where there are several columns."""
-    data = (row for row, record in records(source) if record or columns == 1)
+    data = (row for row, record in records(source, delimiter) if record or columns == 1)
     return next((row for number, row in enumerate(data) if number == index + 1), index + 2)

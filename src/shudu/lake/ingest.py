@@ -14,37 +14,41 @@ import stat
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
-from itertools import chain, islice
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 
 from shudu.policy.types import Conflict, Invalid, Text, Unavailable
 
 from . import csvscan
-from .coltypes import LADDER, MISTYPED, TEXT, Candidates, examine, literal, projection, quoted, raw, survivors
+from .coltypes import LADDER, MISTYPED, TEXT, Candidates, examine, literal, projection, quoted, raw, survivors, type_of
 from .csvhead import HEAD_BYTES, names_in, sample_in
+from .deciding import narrowed, settled
 from .engine import KEY_NAME, in_words, one
+from .progress import Progress, asked, share_read
 from .types import Column
 
 ROW_GROUP = 122_880
 ROW_GROUP_BYTES = 64 << 20
+SPELLED_ROWS = 4_096
 
 Statistics = Mapping[str, Mapping[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """An open source: one descriptor, so that every reader sees the same file whatever happens to its name."""
+class Held:
+    """An open file of any format: one descriptor, so that every reader sees the same file whatever happens to its name.
+
+    It is regular, neither empty nor too large.
+    """
 
     handle: int
     name: str
     status: os.stat_result
-    names: tuple[str, ...]
-    sample: pa.Table
-    row_bytes: float
 
     @property
     def path(self) -> Path:
@@ -63,13 +67,23 @@ class Source:
             )
 
 
+@dataclass(frozen=True, slots=True)
+class Source(Held):
+    """A CSV as the engine can read it."""
+
+    names: tuple[str, ...]
+    sample: pa.Table
+    row_bytes: float
+    delimiter: str = ","
+
+
 def _identity(status: os.stat_result) -> tuple[int, ...]:
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 @contextmanager
-def opened(path: Path, max_bytes: int) -> Iterator[Source]:
-    """Open a CSV and read its header. Raises Invalid when it is no regular file, empty, too large or no CSV."""
+def held(path: Path, max_bytes: int) -> Iterator[Held]:
+    """Open a file to publish. Raises Invalid when it is no regular file, empty or too large."""
     try:
         # Without O_NONBLOCK a named pipe would hold us until somebody writes to it.
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
@@ -86,19 +100,27 @@ def opened(path: Path, max_bytes: int) -> Iterator[Source]:
             raise _file_error(
                 "publish.size", f"文件超过 {limit:,} MB 的上限。", f"The file exceeds the limit of {limit:,} MB."
             )
-        head = os.pread(handle, HEAD_BYTES, 0)
-        row_bytes = len(head) / max(head.count(b"\n"), head.count(b"\r"), 1)
-        names = names_in(head)
-        yield Source(handle, path.name, status, names, _sample(head, len(names)), row_bytes)
+        yield Held(handle, path.name, status)
     finally:
         os.close(handle)
 
 
-def _sample(head: bytes, columns: int) -> pa.Table:
-    """The first rows in long form: `c`, the column's number, and `value`."""
-    values = sample_in(head, columns)
-    numbers = [number for number, column in enumerate(values) for _ in column]
-    return pa.table({"c": pa.array(numbers, pa.int32()), "value": pa.array(chain(*values), pa.string())})
+def as_csv(file: Held, delimiter: str = ",") -> Source:
+    """An open file as a CSV, its header read. Raises Invalid when it is none."""
+    head = os.pread(file.handle, HEAD_BYTES, 0)
+    row_bytes = len(head) / max(head.count(b"\n"), head.count(b"\r"), 1)
+    names = names_in(head, delimiter)
+    sample = _sample(head, len(names), delimiter)
+    return Source(file.handle, file.name, file.status, names, sample, row_bytes, delimiter)
+
+
+def _sample(head: bytes, columns: int, delimiter: str) -> pa.Table:
+    """The first rows in long form: `c`, the column's number, `r`, the row's, and `value`."""
+    values = sample_in(head, columns, delimiter)
+    rows = len(values[0]) if values else 0
+    numbers = np.repeat(np.arange(columns, dtype=np.int32), rows)
+    places = np.tile(np.arange(rows, dtype=np.int32), columns)
+    return pa.table({"c": numbers, "r": places, "value": pa.array(chain(*values), pa.string())})
 
 
 def _unreadable(path: Path, error: OSError) -> Invalid:
@@ -117,18 +139,40 @@ class Written:
     rows: int
     source_sha256: str
     source_bytes: int
+    spelled: tuple[Candidates, ...] = ()
 
 
-def write(connection: duckdb.DuckDBPyConnection, source: Source, target: Path, *, encrypted: bool) -> Written:
-    """Write `source` as Parquet to `target`. Raises Invalid for what is not a strict CSV with at least one row."""
+class Misfit(Exception):
+    """A value does not fit the type that was declared for its column."""
+
+
+@dataclass(frozen=True, slots=True)
+class Typing:
+    """Which types and spellings may be taken, which texts mean nothing, or what each column was declared to be."""
+
+    ladder: tuple[str, ...] = LADDER
+    nulls: tuple[str, ...] = ()
+    declared: tuple[Candidates, ...] = ()
+
+
+PLAIN = Typing()
+
+
+def write(
+    connection: duckdb.DuckDBPyConnection, source: Source, target: Path, *, encrypted: bool, typing: Typing = PLAIN
+) -> Written:
+    """Write `source` as Parquet to `target`.
+
+    Raises Invalid for what is not a strict CSV with at least one row, Misfit where a declared type does not hold.
+    """
     failure: duckdb.Error | None = None
-    types: list[str] = []
+    types: list[Candidates] = []
     rows = 0
     stats: Statistics = {}
     with ThreadPoolExecutor(1) as reader:
-        scanning = reader.submit(_scan, source.path)
+        scanning = reader.submit(_scan, source, asked())
         try:
-            types, rows, stats = _write_typed(connection, source, target, encrypted)
+            types, rows, stats = _write_typed(connection, source, target, encrypted, typing)
         except duckdb.Error as error:
             failure = error
         scanned = scanning.result()
@@ -143,61 +187,89 @@ def write(connection: duckdb.DuckDBPyConnection, source: Source, target: Path, *
     if scanned.commas != (len(source.names) - 1) * (rows + 1):
         raise _explain(source)
     columns = tuple(
-        Column(name, type_, int(stats.get(quoted(name), {}).get("null_count", rows)) > 0)
-        for name, type_ in zip(source.names, types, strict=True)
+        Column(name, type_of(each.best or TEXT), int(stats.get(quoted(name), {}).get("null_count", rows)) > 0)
+        for name, each in zip(source.names, types, strict=True)
     )
-    return Written(columns, rows, digest, scanned.bytes)
+    return Written(columns, rows, digest, scanned.bytes, tuple(types))
 
 
-def _scan(path: Path) -> csvscan.Scan:
-    with path.open("rb") as file:
-        return csvscan.scan(file)
+def _scan(source: Source, progress: Progress) -> csvscan.Scan:
+    size = source.status.st_size
+    with source.path.open("rb") as file:
+        return csvscan.scan(file, source.delimiter, lambda done: progress(share_read(done, size)))
 
 
 def _explain(source: Source) -> Invalid:
     with source.path.open("rb") as file:
-        return csvscan.explain(file, len(source.names))
+        return csvscan.explain(file, len(source.names), source.delimiter)
 
 
 def _write_typed(
-    connection: duckdb.DuckDBPyConnection, source: Source, target: Path, encrypted: bool
-) -> tuple[list[str], int, Statistics]:
+    connection: duckdb.DuckDBPyConnection, source: Source, target: Path, encrypted: bool, typing: Typing
+) -> tuple[list[Candidates], int, Statistics]:
     table = _as_text(source)
-    guess = _guess(connection, source)
+    guess = list(typing.declared) or _guess(connection, source, typing)
     try:
         rows, stats = _copy(connection, table, guess, source, target, encrypted)
     except duckdb.InvalidInputException as error:
         if MISTYPED not in str(error):
             raise
-        guess = _decide(connection, table, guess)
+        if typing.declared:
+            raise Misfit from None
+        guess = _decide(connection, table, guess, typing)
         rows, stats = _copy(connection, table, guess, source, target, encrypted)
-    return [column.best or TEXT for column in guess], rows, stats
+    return guess, rows, stats
 
 
 def _as_text(source: Source) -> str:
     columns = ", ".join(f"'{raw(number)}': 'VARCHAR'" for number in range(len(source.names)))
     return (
         f"read_csv({literal(str(source.path))}, auto_detect = false, header = true, columns = {{{columns}}},"
-        " delim = ',', quote = '\"', escape = '\"', compression = 'none', strict_mode = true,"
+        f" delim = {literal(source.delimiter)}, quote = '\"', escape = '\"', compression = 'none', strict_mode = true,"
         f" allow_quoted_nulls = false, max_line_size = {csvscan.MAX_RECORD})"
     )
 
 
-def _guess(connection: duckdb.DuckDBPyConnection, source: Source) -> list[Candidates]:
+def _guess(connection: duckdb.DuckDBPyConnection, source: Source, typing: Typing) -> list[Candidates]:
     """What the first rows allow. A long table: planning 1,000 columns by 5 types takes longer than reading."""
     connection.register("sample", source.sample)
-    answer = connection.execute(
-        f"SELECT c, {', '.join(examine('value', LADDER))} FROM sample GROUP BY c ORDER BY c"
-    ).fetchall()
-    found = {number: survivors(LADDER, fits) for number, *fits in answer}
-    return [found.get(number, Candidates()) for number in range(len(source.names))]
+    plain = tuple(each for each in typing.ladder if each in LADDER)
+    spelled = tuple(each for each in typing.ladder if each not in LADDER)
+    found = _examined(connection, plain, typing.nulls, "sample")
+    texts = [number for number, each in found.items() if each.best == TEXT]
+    found = {number: replace(each, types=each.types + spelled) for number, each in found.items()}
+    if texts and spelled:
+        # Spellings are dear to tell, and are told by fewer rows.
+        few = f"(SELECT * FROM sample WHERE r < {SPELLED_ROWS} AND c IN ({', '.join(map(str, texts))}))"
+        found |= _examined(connection, spelled, typing.nulls, few)
+    known = ", ".join(map(literal, typing.nulls))
+    if known:
+        for number, used in connection.execute(
+            f"SELECT c, list(DISTINCT value) FROM sample WHERE value IN ({known}) GROUP BY c"
+        ).fetchall():
+            if found[number].best not in (None, TEXT):
+                found[number] = replace(found[number], nulls=tuple(null for null in typing.nulls if null in used))
+    return [found.get(number, Candidates(typing.ladder)) for number in range(len(source.names))]
 
 
-def _decide(connection: duckdb.DuckDBPyConnection, table: str, columns: Sequence[Candidates]) -> list[Candidates]:
+def _examined(
+    connection: duckdb.DuckDBPyConnection, types: tuple[str, ...], nulls: tuple[str, ...], sample: str
+) -> dict[int, Candidates]:
+    asked = ", ".join(examine("value", types, nulls))
+    answer = connection.execute(f"SELECT c, {asked} FROM {sample} GROUP BY c ORDER BY c").fetchall()
+    return {number: survivors(types, fits) for number, *fits in answer}
+
+
+def _decide(
+    connection: duckdb.DuckDBPyConnection, table: str, columns: Sequence[Candidates], typing: Typing
+) -> list[Candidates]:
     """What all rows allow of what the first did."""
-    asked = [test for number, column in enumerate(columns) for test in examine(raw(number), column.types)]
-    answer = iter(one(connection, f"SELECT {', '.join(asked)} FROM {table}"))
-    return [survivors(column.types, list(islice(answer, 1 + len(column.types)))) for column in columns]
+
+    def ask(aggregates: Sequence[str]) -> Sequence[object]:
+        return one(connection, f"SELECT {', '.join(aggregates)} FROM {table}")
+
+    found = settled(ask, narrowed(ask, dict(enumerate(columns)), typing.nulls), typing.nulls)
+    return [found[number] for number in range(len(columns))]
 
 
 def _copy(

@@ -6,6 +6,7 @@ from django.conf import settings
 
 from .actions import StoredDataKeys
 from .keys import Keyring
+from .progress import reported_to as reported_to
 from .store import DuckDBStore, TableStore
 from .types import ObserverFactory
 

@@ -5,33 +5,31 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet
 
 from shudu.policy.types import Conflict, Invalid, Text
 
-from . import folders, ingest
+from . import arrival, folders, ingest, swift
+from .arrival import no_key
 from .engine import connect, explained, one, parquet
-from .keys import seal, unseal
+from .keys import new_secret, seal, unseal
 from .reading import (
     batches,
     check,
     copy_checked,
-    file_sha256,
     is_encrypted_parquet,
     read_checked,
     replacing,
     tables_of,
     write_ipc,
 )
-from .types import ObserverFactory, Place, Stored, StoredFile
-from .watch import watch
-
-TABLE = "data.parquet"
+from .types import ObserverFactory, Place, Reading, Stored, StoredFile, Understood
 
 
 class DataKeys(Protocol):
@@ -52,6 +50,26 @@ class TableStore(Protocol):
         Raises Invalid `publish.file`, `.empty`, `.size`, `.format` (with the row at fault) or `.key`, Conflict
         `publish.changed` or `lake.exists`, Unavailable `lake.space` or `lake.memory`; then nothing is stored.
         """
+        ...
+
+    def land(
+        self,
+        source: Path,
+        place: Place,
+        reading: Reading,
+        *,
+        key: str | None,
+        encrypted: bool = False,
+    ) -> Stored:
+        """Store a file of any format as a table, with the recipe it was read by and a report on its rows.
+
+        Raises what `write_csv` does, and Invalid with the row and the column at fault for what the reading does not
+        allow; then nothing is stored. Rows put aside lie in a side file: rows in = rows out + rejected.
+        """
+        ...
+
+    def preview(self, source: Path, reading: Reading) -> Understood:
+        """What would be understood of a file, by its first rows; nothing is stored. Raises Invalid as `land` does."""
         ...
 
     def write_files(
@@ -78,6 +96,10 @@ class TableStore(Protocol):
 
     def copy_file(self, file: StoredFile, place: Place, target: Path) -> None:
         """Copy a file's content to `target`, replacing it whole or not at all; checks as `read_file` does."""
+        ...
+
+    def table_bytes(self, file: StoredFile, place: Place) -> bytes:
+        """A stored table as a plain Parquet file, whatever it is stored as; for small ones: it is held in memory."""
         ...
 
     def erase(self, place: Place) -> None:
@@ -108,30 +130,67 @@ class DuckDBStore:
     max_bytes: int = 5_120 << 20
 
     def write_csv(self, source: Path, place: Place, *, key: str | None, encrypted: bool = False) -> Stored:
-        with ingest.opened(source, self.max_bytes) as opened, explained():
+        with ingest.held(source, self.max_bytes) as file, explained():
+            opened = ingest.as_csv(file)
             if key is not None and key not in opened.names:
-                raise _no_key(key)
-            if self._folder(place).exists():
-                raise _exists()
-            secret = self.keys.create(place) if encrypted else None
-            with folders.staging(self._lake) as folder, connect(folder / "spill", secret=secret) as connection:
-                target = folder / "files" / TABLE
-                written = ingest.write(connection, opened, target, encrypted=encrypted)
-                table = parquet([target], encrypted=encrypted, options=", file_row_number = true")
-                key_column = next((column for column in written.columns if column.name == key), None)
-                found = watch(connection, table, written, opened, key_column, self.observers)
-                size, digest = target.stat().st_size, file_sha256(target)
-                opened.check_unchanged()
-                self._publish(folder, place)
-        sensitive = {name: kind.value for each in found.values() for name, kind in each.sensitivity.items()}
-        return Stored(
-            files=(StoredFile(TABLE, str(place.path_of(TABLE)), size, digest, written.rows),),
-            columns=tuple(replace(column, sensitivity=sensitive.get(column.name)) for column in written.columns),
-            rows=written.rows,
-            source_sha256=written.source_sha256,
-            source_bytes=written.source_bytes,
-            observations={name: each.value for name, each in found.items()},
-        )
+                raise no_key(key)
+            with self._writing(place, encrypted) as (folder, connection):
+                return swift.store(connection, opened, folder, place, key, self.observers, encrypted=encrypted)
+
+    def land(
+        self,
+        source: Path,
+        place: Place,
+        reading: Reading,
+        *,
+        key: str | None,
+        encrypted: bool = False,
+    ) -> Stored:
+        with ingest.held(source, self.max_bytes) as file, explained():
+            plan = swift.plan(file, reading)
+            if plan.opened is not None:
+                if key is not None and key not in plan.names:
+                    raise no_key(key)
+                try:
+                    with self._writing(place, encrypted) as (folder, connection):
+                        return swift.store(
+                            connection, plan.opened, folder, place, key, self.observers, encrypted=encrypted, plan=plan
+                        )
+                except (Invalid, ingest.Misfit) as error:
+                    if not plan.again(error, file):
+                        raise
+            with self._writing(place, encrypted) as (folder, connection):
+                return arrival.store(
+                    connection,
+                    file,
+                    plan.format,
+                    reading,
+                    folder,
+                    place,
+                    key,
+                    self.observers,
+                    encrypted=encrypted,
+                )
+
+    def preview(self, source: Path, reading: Reading) -> Understood:
+        with (
+            ingest.held(source, self.max_bytes) as file,
+            explained(),
+            folders.staging(self._lake) as folder,
+            connect(folder / "spill", secret=new_secret()) as connection,
+        ):
+            return arrival.preview(connection, file, reading, folder)
+
+    @contextmanager
+    def _writing(self, place: Place, encrypted: bool) -> Iterator[tuple[Path, duckdb.DuckDBPyConnection]]:
+        """A staging folder and an engine; the folder's `files` become the version when the block ends well."""
+        if self._folder(place).exists():
+            raise _exists()
+        secret = self.keys.create(place) if encrypted else None
+        with folders.staging(self._lake) as folder:
+            with connect(folder / "spill", secret=secret) as connection:
+                yield folder, connection
+            self._publish(folder, place)
 
     def write_files(
         self, files: Mapping[str, bytes], place: Place, *, encrypted: bool = False
@@ -180,6 +239,18 @@ class DuckDBStore:
                 copy_checked(self._path(file, place), file, part)
             else:
                 part.write_bytes(self.read_file(file, place))
+
+    def table_bytes(self, file: StoredFile, place: Place) -> bytes:
+        with explained():
+            path = self._path(file, place)
+            check(path, file)
+            if not is_encrypted_parquet(path):
+                return path.read_bytes()
+            with connect(secret=self.keys.secret(place)) as connection:
+                sink = pa.BufferOutputStream()
+                table = connection.execute(f"FROM {parquet([path], encrypted=True)}").to_arrow_table()
+                pa.parquet.write_table(table, sink, compression="zstd")
+                return bytes(sink.getvalue())
 
     def erase(self, place: Place) -> None:
         with explained():
@@ -281,13 +352,4 @@ def _exists() -> Conflict:
             "This version already holds something else; a stored version never changes.",
         ),
         Text("请作为新版本发布。", "Publish it as a new version."),
-    )
-
-
-def _no_key(key: str) -> Invalid:
-    return Invalid(
-        "publish.key",
-        Text(f"表头中没有名为“{key}”的列，无法作为主键。", f"The header has no column “{key}” to be the key."),
-        Text("请核对列名（区分大小写）。", "Check the column's name (case counts)."),
-        {"column": key},
     )

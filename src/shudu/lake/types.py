@@ -11,6 +11,12 @@ from typing import Any, Protocol
 
 from .coltypes import literal as literal
 from .coltypes import quoted as quoted
+from .recipe import ColumnRecipe as ColumnRecipe
+from .recipe import Note as Note
+from .recipe import Reading as Reading
+from .recipe import Recipe as Recipe
+from .recipe import Report as Report
+from .recipe import Understood as Understood
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
@@ -95,7 +101,11 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A table as it was stored, with the digest of the file it came from and what the observers found."""
+    """A table as it was stored, with the digest of the file it came from and what the observers found.
+
+    `recipe` and `report` (JSON of `Recipe` and `Report`) say how the file was read and what became of its rows;
+    `side_files` lie beside the table for its owner alone: the rejected rows.
+    """
 
     files: tuple[StoredFile, ...]
     columns: tuple[Column, ...]
@@ -103,10 +113,14 @@ class Stored:
     source_sha256: str
     source_bytes: int
     observations: dict[str, Any] = field(default_factory=dict)
+    recipe: dict[str, Any] = field(default_factory=dict)
+    report: dict[str, Any] = field(default_factory=dict)
+    side_files: tuple[StoredFile, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self) | {
             "files": [file.to_json() for file in self.files],
+            "side_files": [file.to_json() for file in self.side_files],
             "columns": [column.to_json() for column in self.columns],
         }
 
@@ -114,7 +128,8 @@ class Stored:
     def from_json(cls, value: Mapping[str, Any]) -> Stored:
         files = tuple(StoredFile.from_json(file) for file in value["files"])
         columns = tuple(Column.from_json(column) for column in value["columns"])
-        return cls(**{**value, "files": files, "columns": columns})
+        side = tuple(StoredFile.from_json(file) for file in value.get("side_files", ()))
+        return cls(**{**value, "files": files, "columns": columns, "side_files": side})
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import duckdb
@@ -12,9 +12,7 @@ import duckdb
 from shudu.policy.types import Conflict, Invalid, Text
 
 from .coltypes import TEXT, quoted
-from .csvscan import row_of
 from .engine import one
-from .ingest import Source, Written
 from .reading import stream
 from .types import Column, Observation, ObserverFactory
 
@@ -22,31 +20,37 @@ from .types import Column, Observation, ObserverFactory
 def watch(
     connection: duckdb.DuckDBPyConnection,
     table: str,
-    written: Written,
-    source: Source,
+    columns: tuple[Column, ...],
+    rows: int,
     key: Column | None,
+    row_at: Callable[[int], int],
     factories: Mapping[str, ObserverFactory],
+    *,
+    row_bytes: float,
 ) -> dict[str, Observation]:
-    """Check `table`'s count and key and show it to the observers: one scan each for numbers, key and values."""
-    observers = {name: factory(written.columns, key.name if key else None) for name, factory in factories.items()}
+    """Check `table`'s count and key and show it to the observers: one scan each for numbers, key and values.
+
+    `row_at` tells in which row of the file the table's row (from 0) stood.
+    """
+    observers = {name: factory(columns, key.name if key else None) for name, factory in factories.items()}
     asked = {("", "rows"): "count(*)"}
     if key:
         asked["", "empty"] = f"count(*) FILTER (WHERE {_blank(key)})"
     asked |= {(name, what): sql for name, each in observers.items() for what, sql in each.aggregates.items()}
     answer = one(connection, f"SELECT {', '.join(asked.values())} FROM {table}")
     known = dict(zip(asked, answer, strict=True))
-    if known["", "rows"] != written.rows:
+    if known["", "rows"] != rows:
         raise Conflict(
             "lake.damaged", Text("写入后读回的行数不符。", "What was written reads back with another number of rows.")
         )
     if key:
-        known["", "distinct"] = _check_key(connection, table, source, key, written.rows, known["", "empty"])
+        known["", "distinct"] = _check_key(connection, table, row_at, key, rows, known["", "empty"])
     ours = _of(known, "")
 
     watching = [each for each in observers.values() if each.reads]
-    reads = [column.name for column in written.columns if any(column.name in each.reads for each in watching)]
+    reads = [column.name for column in columns if any(column.name in each.reads for each in watching)]
     if reads:
-        for batch in stream(connection, table, reads, source.row_bytes):
+        for batch in stream(connection, table, reads, row_bytes):
             for each in watching:
                 each.observe(batch)
             if not any(each.reads for each in watching):
@@ -65,7 +69,12 @@ def _blank(column: Column) -> str:
 
 
 def _check_key(
-    connection: duckdb.DuckDBPyConnection, table: str, source: Source, key: Column, rows: int, empty: int
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    row_at: Callable[[int], int],
+    key: Column,
+    rows: int,
+    empty: int,
 ) -> int:
     """The number of distinct keys, which is the number of rows. Raises Invalid, naming the first row at fault."""
     name = quoted(key.name)
@@ -79,8 +88,7 @@ def _check_key(
             return distinct
         zh, en = f"有 {rows - distinct} 行与前面的行重复", f"repeats an earlier value in {rows - distinct} rows"
         first = f"SELECT min(second) FROM (SELECT min(file_row_number, 2)[2] AS second FROM {table} GROUP BY {name})"
-    with source.path.open("rb") as file:
-        row = row_of(file, one(connection, first)[0], len(source.names))
+    row = row_at(one(connection, first)[0])
     raise Invalid(
         "publish.key",
         Text(

@@ -7,6 +7,7 @@ class Permission(StrEnum):
     AGREEMENT_READ = "agreement.read"
     AGREEMENT_REVOKE = "agreement.revoke"
     ASSET_ERASE = "asset.erase"
+    ASSET_INSPECT = "asset.inspect"
     ASSET_PUBLISH = "asset.publish"
     ASSET_READ = "asset.read"
     ASSET_REVIEW = "asset.review"

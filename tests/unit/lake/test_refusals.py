@@ -173,15 +173,15 @@ def test_a_source_that_changes_is_not_blamed_for_what_it_became(
 def test_a_source_that_changes_is_refused(
     store: DuckDBStore, write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from shudu.lake import store as module
+    from shudu.lake import arrival as module
 
     path = write("no,name\n1,a\n2,b\n")
     watch = module.watch
 
-    def meddle(*args: object) -> object:
+    def meddle(*args: object, **kwargs: object) -> object:
         with path.open("r+b") as file:
             file.write(b"NO")
-        return watch(*args)  # type: ignore[arg-type]
+        return watch(*args, **kwargs)  # type: ignore[arg-type]
 
     monkeypatch.setattr(module, "watch", meddle)
     with pytest.raises(Conflict) as caught:

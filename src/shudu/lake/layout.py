@@ -1,0 +1,271 @@
+"""Where the table is in a sheet that people made: titles above it, headers of several rows, units, totals, notes below.
+
+Rows come as cells of text (None for an empty one) with their number in the file. Nothing here reads a file.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from shudu.policy.types import Invalid, Text
+
+from .csvhead import DECEPTIVE, MAX_COLUMNS, MAX_NAME
+from .recipe import Note
+
+Cells = Sequence[str | None]
+LOOK_AHEAD = 200  # rows in which the header must be found
+HEADER_ROWS = 4
+
+_TOTALS = frozenset("合计 小计 总计 共计 累计 本页合计 本页小计 合计数 总合计 total subtotal grandtotal sum".split())
+_NOTE = re.compile(
+    r"(注|备注|说明|资料来源|数据来源|来源|填表人|制表|审核|单位负责人|notes?|source)\s*\d*\s*[:：]", re.I
+)
+_UNIT = re.compile(r"[（(\[【]\s*(?:单位[:：]\s*)?([^（()）\[\]【】]{1,12})\s*[）)\]】]$")
+_TABLE_UNIT = re.compile(r"单\s*位\s*[:：]\s*([^\s，,；;。）)]{1,12})")
+_UNIT_WORDS = re.compile(
+    r"(?:[千万亿百十]*(?:元|美元|人|户|人次|个|件|次|家|辆|台|套|户次|吨|千克|公斤|克|斤|升|立方米|平方米|平方公里|公顷|亩"
+    r"|公里|千米|米|厘米|毫米|度|千瓦时|兆瓦|千瓦|天|日|月|年|岁|小时|时|分|分钟|秒|毫秒|页|册|条|项|所|名|床|张|篇|倍)"
+    r"|%|％|‰|℃|°C?|㎡|m²|m2|m³|km²|km|kg|g|t|m|cm|mm|h|s|ms|min|kWh|MW|kW|GB|MB|TB|CNY|RMB|USD|[μu]g/m[³3]"
+    r"|mg/[Llm][³3]?|元/[^（）()]{1,6}|人/[^（）()]{1,8}|个/[^（）()]{1,6}|dB|hPa|Pa|mm/h|m/s)"
+)
+_MINGUO = re.compile(r"民国\s*[0-9〇零一二三四五六七八九十百元]+\s*年")
+_LUNAR = re.compile(
+    r"(正|[二三四五六七八九十冬腊]|十[一二])月(初[一二三四五六七八九十]|[十廿卅][一二三四五六七八九十]?)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """`header_rows` as the file counts them; `first` the first row that may hold data; names as they will be kept."""
+
+    header_rows: tuple[int, ...]
+    first: int
+    sources: tuple[str, ...]
+    names: tuple[str, ...]
+    units: tuple[str, ...]
+    kept: tuple[int, ...]  # positions in a row, in order
+    notes: tuple[Note, ...] = field(default=())
+
+    @property
+    def width(self) -> int:
+        """How many cells a row may have."""
+        return self.kept[-1] + 1 if self.kept else 0
+
+
+def find(
+    rows: Sequence[tuple[int, Cells]],
+    spans: Sequence[tuple[int, int, int, int]],
+    *,
+    tolerant: bool,
+    ragged: bool = False,
+) -> Layout:
+    """The layout of a sheet that begins with these rows (number, cells).
+
+    `spans` are merged ranges (first row, first column, last row, last column), rows as the file counts them. In a
+    `ragged` file the header alone says how many cells a row has.
+    Raises Invalid, naming row and column, for a header that cannot be used.
+    """
+    filled = {number: _spread(number, cells, spans) for number, cells in rows}
+    # What most rows have: one row with a cell too many says nothing.
+    lengths = Counter(length for cells in filled.values() if (length := _length(cells)))
+    width = max(lengths, key=lambda length: (lengths[length], length), default=0)
+    start = next((number for number, cells in filled.items() if _may_be_header(cells, width)), None)
+    if start is None:
+        raise _invalid("publish.header", "找不到表头。", "No header was found.", row=1)
+    numbers = list(filled)
+    header = _header_rows(start, numbers, spans)
+    return settle(header, filled, numbers, spans, tolerant=tolerant, ragged=ragged)
+
+
+def settle(
+    header: Sequence[int],
+    filled: Mapping[int, Cells],
+    numbers: Sequence[int],
+    spans: Sequence[tuple[int, int, int, int]],
+    *,
+    tolerant: bool,
+    ragged: bool = False,
+) -> Layout:
+    """The layout below header rows that are known. Raises Invalid for a header that cannot be used."""
+    missing = [row for row in header if row not in filled]
+    if missing:
+        raise _invalid("publish.header", "文件没有这一行表头。", "The file has no such header row.", row=missing[0])
+    spread = {row: _spread(row, filled[row], spans) for row in header}
+    above = [row for row in numbers if row < header[0] and any(filled[row])]
+    below = [filled[row] for row in numbers if row > header[-1]]
+    width = max(len(cells) if ragged else _length(cells) for cells in spread.values())
+    if not ragged:
+        width = max([width, *(_length(cells) for cells in below[:LOOK_AHEAD])])
+    notes = []
+    if above:
+        said = Text(
+            f"表头之上的 {len(above)} 行（标题、说明）不是数据，没有收入表中。",
+            f"The {len(above)} rows above the header (title, notes) are no data and were left out.",
+        )
+        notes.append(Note.of("layout.above", said, rows=above))
+    table_unit = next((found[1] for row in above if (found := _TABLE_UNIT.search(_joined(filled[row])))), "")
+    if table_unit:
+        said = Text(f"表上方注明单位：{table_unit}。", f"A note above the table gives the unit {table_unit}.")
+        notes.append(Note.of("layout.unit", said, unit=table_unit))
+    if len(header) > 1:
+        said = Text(f"表头有 {len(header)} 行，已合成一行。", f"The header has {len(header)} rows, read as one.")
+        notes.append(Note.of("layout.header", said, rows=list(header)))
+    raw = [_name([spread[row] for row in header], column) for column in range(width)]
+    kept, names, more = _names(raw, below, header[-1], tolerant)
+    units = tuple(unit_in(name) for name in names)
+    sources = tuple(raw[position] for position in kept)
+    return Layout(tuple(header), header[-1] + 1, sources, names, units, kept, (*notes, *more))
+
+
+def unit_in(name: str) -> str:
+    """The unit a column's name ends with: 金额（万元） has 万元."""
+    found = _UNIT.search(name)
+    return found[1] if found and _UNIT_WORDS.fullmatch(found[1].strip()) else ""
+
+
+def is_total(cells: Cells) -> bool:
+    """Is this a row of sums? Its first words say so: 合计, 小计, 总计 …"""
+    first = next((cell for cell in cells if cell and cell.strip()), "")
+    word = re.sub(r"[\s:：（(）)]", "", first).lower()
+    return word in _TOTALS or (word[-2:] in ("合计", "小计", "总计") and len(word) <= 12)
+
+
+def is_note(cells: Cells, width: int) -> bool:
+    """Is this a note below the table? One cell alone that begins with 注：, 数据来源： …"""
+    there = [cell for cell in cells if cell and cell.strip()]
+    return width > 2 and len(there) == 1 and _NOTE.match(there[0].strip()) is not None
+
+
+def other_calendar(cell: str) -> bool:
+    """A date of 民国 or of the lunar calendar: it is never converted."""
+    return _MINGUO.search(cell) is not None or _LUNAR.search(cell) is not None
+
+
+def _length(cells: Cells) -> int:
+    return max((number for number, cell in enumerate(cells, 1) if cell and cell.strip()), default=0)
+
+
+def _joined(cells: Cells) -> str:
+    return " ".join(cell for cell in cells if cell)
+
+
+def _spread(number: int, cells: Cells, spans: Sequence[tuple[int, int, int, int]]) -> list[str | None]:
+    """The cells of a row, a merged range showing its text in each."""
+    spread = list(cells)
+    for top, left, _, right in spans:
+        if top == number and left < len(spread):
+            spread += [None] * (right + 1 - len(spread))
+            spread[left : right + 1] = [spread[left]] * (right + 1 - left)
+    return spread
+
+
+def _may_be_header(cells: Cells, width: int) -> bool:
+    there = [cell.strip() for cell in cells if cell and cell.strip()]
+    if width == 1:
+        return bool(there)
+    # A merged title fills the row with one text; a header has names of its own for most columns.
+    return len(set(there)) > 1 and len(there) >= max(2, 0.6 * width)
+
+
+def _header_rows(start: int, numbers: Sequence[int], spans: Sequence[tuple[int, int, int, int]]) -> list[int]:
+    """A merged range that begins in the header and is not as wide as a title makes the rows it covers header too."""
+    last = start
+    for _ in range(HEADER_ROWS):
+        in_last = [span for span in spans if span[0] <= last <= span[2]]
+        down = max((bottom for _, _, bottom, _ in in_last), default=last)
+        across = any(right > left and bottom == last for top, left, bottom, right in in_last)
+        end = max(down, last + 1 if across else last)
+        if end == last:
+            break
+        last = end
+    return [number for number in numbers if start <= number <= last][:HEADER_ROWS]
+
+
+def _name(header: Sequence[Cells], column: int) -> str:
+    parts: list[str] = []
+    for cells in header:
+        cell = clean(cells[column]) if column < len(cells) and cells[column] else ""
+        if cell and cell not in parts:
+            parts.append(cell)
+    return "_".join(parts)
+
+
+def clean(name: str | None) -> str:
+    """A column's name: NFC, line breaks and runs of blanks as one blank."""
+    return re.sub(r"[\s\u3000]+", " ", unicodedata.normalize("NFC", name or "")).strip()
+
+
+def _names(
+    raw: Sequence[str], below: Sequence[Cells], row: int, tolerant: bool
+) -> tuple[tuple[int, ...], tuple[str, ...], list[Note]]:
+    """Which columns stay and what they are called. Raises Invalid; tolerant gives names where they are missing."""
+    kept, names, notes = [], [], []
+    seen: dict[str, int] = {}
+    for column, given in enumerate(raw):
+        name = given
+        if not name:
+            if not any(column < len(cells) and cells[column] for cells in below):
+                continue
+            if not tolerant:
+                raise _invalid(
+                    "publish.header",
+                    f"第 {column + 1} 列有数据而没有列名。",
+                    f"Column {column + 1} holds data but has no name.",
+                    row=row,
+                    column=column + 1,
+                )
+            name = f"column_{column + 1}"
+            said = Text(f"第 {column + 1} 列没有列名，记作 {name}。", f"Column {column + 1} had no name: {name}.")
+            notes.append(Note.of("header.unnamed", said, column=column + 1))
+        if len(name) > MAX_NAME or any(sign in DECEPTIVE or unicodedata.category(sign) == "Cc" for sign in name):
+            raise _invalid(
+                "publish.header",
+                f"第 {column + 1} 列的列名过长，或含有不可见字符。",
+                f"The name of column {column + 1} is too long or holds invisible characters.",
+                row=row,
+                column=column + 1,
+            )
+        first = seen.get(name.lower())
+        if first is not None:
+            if not tolerant:
+                raise _invalid(
+                    "publish.header",
+                    f"第 {first} 列与第 {column + 1} 列同名（不区分大小写）。",
+                    f"Columns {first} and {column + 1} have the same name (case does not count).",
+                    row=row,
+                    column=column + 1,
+                )
+            number = 2
+            while f"{name}_{number}".lower() in seen:
+                number += 1
+            name = f"{name}_{number}"
+            said = Text(
+                f"第 {column + 1} 列与第 {first} 列同名，记作另一个名字。",
+                f"Column {column + 1} was called like column {first} and got a number.",
+            )
+            notes.append(Note.of("header.repeated", said, column=column + 1))
+        seen[name.lower()] = column + 1
+        kept.append(column)
+        names.append(name)
+    if not names:
+        raise _invalid("publish.header", "找不到表头。", "No header was found.", row=row)
+    if len(names) > MAX_COLUMNS:
+        raise _invalid(
+            "publish.columns",
+            f"共有 {len(names)} 列，超过上限 {MAX_COLUMNS:,} 列。",
+            f"There are {len(names)} columns; the limit is {MAX_COLUMNS:,}.",
+            row=row,
+        )
+    return tuple(kept), tuple(names), notes
+
+
+def _invalid(code: str, zh: str, en: str, **where: int) -> Invalid:
+    remedy = Text(
+        "请改正表头，或在配方中指明表头所在的行（header_rows）。",
+        "Correct the header, or name its rows in a recipe (header_rows).",
+    )
+    return Invalid(code, Text(zh, en), remedy, where)

@@ -1,0 +1,160 @@
+"""What readers of cells have in common: find the layout in the first rows, then put every row in its place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice
+
+import pyarrow as pa
+
+from shudu.policy.types import Invalid, Text
+
+from .. import layout
+from ..layout import Cells, Layout
+from ..recipe import ColumnRecipe, Note, Recipe
+from .port import Batcher, Finish, Request
+
+Row = tuple[int, Cells | Invalid, Cells]
+"""The row's number, its cells or what is wrong with it, and its cells as far as they could be told."""
+
+
+class Grid:
+    """Rows of cells as a reader: `rows` yields them from the first of the file on; `ragged` refuses short rows."""
+
+    def __init__(
+        self,
+        request: Request,
+        recipe: Recipe,
+        rows: Iterator[Row],
+        *,
+        spans: Sequence[tuple[int, int, int, int]] = (),
+        notes: Sequence[Note] = (),
+        ragged: bool = False,
+    ) -> None:
+        self._request, self._recipe, self._rows = request, recipe, rows
+        self._spans, self._notes, self._ragged = spans, list(notes), ragged
+        self._layout: Layout | None = None
+        self._calendar: set[int] = set()
+
+    @property
+    def types(self) -> Sequence[pa.DataType]:
+        return [pa.string()] * len(self._known.names)
+
+    @property
+    def _known(self) -> Layout:
+        if self._layout is None:
+            raise RuntimeError("understand first")
+        return self._layout
+
+    def understand(self) -> tuple[Recipe, tuple[Note, ...]]:
+        first = list(islice(self._rows, layout.LOOK_AHEAD))
+        tolerant = self._request.reading.tolerant
+        seen = [(number, cells) for number, cells, _ in first if not isinstance(cells, Invalid)]
+        told = self._request.reading.recipe.header_rows
+        if told:
+            filled = dict(seen)
+            found = layout.settle(told, filled, list(filled), self._spans, tolerant=tolerant, ragged=self._ragged)
+        elif not seen and first:
+            raise next(cells for _, cells, _ in first if isinstance(cells, Invalid))
+        elif not any(any(cells) for _, cells in seen):
+            raise _empty()
+        else:
+            found = layout.find(seen, self._spans, tolerant=tolerant, ragged=self._ragged)
+        self._layout = found
+        self._notes += found.notes
+        self._rows = chain((row for row in first if row[0] >= found.first), self._rows)
+        columns = tuple(
+            ColumnRecipe(source=source[:200], name=name, unit=unit)
+            for source, name, unit in zip(found.sources, found.names, found.units, strict=True)
+        )
+        recipe = self._recipe.model_copy(update={"header_rows": found.header_rows, "columns": columns})
+        return recipe, tuple(self._notes)
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        known, limit = self._known, self._request.limit
+        batcher, taken = Batcher(len(known.names)), 0
+        for number, cells, raw in self._rows:
+            problem = cells if isinstance(cells, Invalid) else self._problem(number, cells)
+            if problem is not None:
+                # A row of sums or a note is no fault of the file; it is put aside in words either way.
+                if not self._request.reading.tolerant and not problem.code.startswith("row.aside"):
+                    raise problem
+                batcher.reject(problem, raw or (() if isinstance(cells, Invalid) else cells))
+            else:
+                assert not isinstance(cells, Invalid)
+                if not cells:
+                    continue
+                batcher.add(number, self._placed(cells))
+            taken += 1
+            if batcher.ready():
+                yield batcher.take()
+            if limit is not None and taken >= limit:
+                break
+        if len(batcher):
+            yield batcher.take()
+
+    def finish(self) -> Finish:
+        notes = []
+        for position in sorted(self._calendar):
+            name = self._known.names[position]
+            said = Text(
+                f"“{name}”列有民国或农历日期，不作换算，保留原文。",
+                f"The column “{name}” holds dates of another calendar; they are not converted and stay as written.",
+            )
+            notes.append(Note.of("value.calendar", said, column=name))
+        return Finish(tuple(notes))
+
+    def _placed(self, cells: Cells) -> list[str | None]:
+        length = len(cells)
+        placed = [(cells[position] or None) if position < length else None for position in self._known.kept]
+        for position, cell in enumerate(placed):
+            if cell and ("年" in cell or "月" in cell) and len(cell) < 30 and layout.other_calendar(cell):
+                self._calendar.add(position)
+        return placed
+
+    def _problem(self, number: int, cells: Cells) -> Invalid | None:
+        known = self._known
+        first = next((cell for cell in cells if cell), "")
+        if not first:
+            return None
+        if len(first) <= 14 and layout.is_total(cells):
+            return aside("total", "合计行", "a row of totals", number)
+        if len(first) <= 500 and layout.is_note(cells, known.width):
+            return aside("note", "表下的说明", "a note below the table", number)
+        there = len(cells)
+        if there > known.width and (self._ragged or any(cells[known.width :])):
+            return wrong_width(number, there, known.width)
+        if self._ragged and there < known.width:
+            return wrong_width(number, there, known.width)
+        return None
+
+
+def aside(kind: str, zh: str, en: str, row: int) -> Invalid:
+    return Invalid(
+        f"row.aside.{kind}",
+        Text(f"第 {row} 行是{zh}，不是数据，没有收入表中。", f"Row {row} is {en}, no data: it was left out."),
+        Text("如果它是数据，请改动这一行开头的文字。", "If it is data, change the words it begins with."),
+        {"row": row},
+    )
+
+
+def wrong_width(row: int, there: int, width: int) -> Invalid:
+    return Invalid(
+        "row.width",
+        Text(
+            f"第 {row} 行有 {there} 个单元格，应有 {width} 个。", f"Row {row} has {there} cells; {width} belong there."
+        ),
+        Text(
+            "请补齐或删去多余的单元格；含分隔符的内容须加双引号。",
+            "Add or remove cells; a cell that holds the separator needs double quotes.",
+        ),
+        {"row": row, "column": min(there, width) + 1},
+    )
+
+
+def _empty() -> Invalid:
+    return Invalid(
+        "publish.empty",
+        Text("文件没有数据。", "The file holds no data."),
+        Text("请核对文件后再试。", "Check the file and try again."),
+    )

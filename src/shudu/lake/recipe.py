@@ -1,0 +1,100 @@
+"""What was understood of a file, as a small versioned value: shown, corrected, kept, replayed on the next delivery."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from shudu.policy.types import Text
+
+Rows = Annotated[int, Field(ge=1, le=1_000_000)]
+Short = Annotated[str, Field(max_length=200)]
+
+
+class ColumnRecipe(BaseModel):
+    """One column: `source` is what the file calls it, `name` what the table does.
+
+    `type` is an engine type, or None to let the values decide; `spelling` names how values are written (`spellings`),
+    empty for plainly; `nulls` are the texts that mean nothing here. `unit` is what a header such as 金额（万元） says.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    source: Short
+    name: Short
+    type: Annotated[str, Field(max_length=60)] | None = None
+    spelling: Annotated[str, Field(max_length=40)] = ""
+    unit: Annotated[str, Field(max_length=40)] = ""
+    nulls: tuple[Short, ...] = ()
+
+
+class Recipe(BaseModel):
+    """How to read a file. Every field that is empty is found out from the file.
+
+    `member` is a file inside a ZIP; `table` a sheet, a table or a layer; `header_rows` counts the file's rows from 1;
+    `crs` is the coordinate system of geometry, and `moved_from` the one it was converted from.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    recipe: Literal["shudu-recipe/1"] = "shudu-recipe/1"
+    format: Annotated[str, Field(max_length=20)] = ""
+    member: Annotated[str, Field(max_length=500)] = ""
+    table: Short = ""
+    encoding: Annotated[str, Field(max_length=20)] = ""
+    delimiter: Annotated[str, Field(max_length=1)] = ""
+    header_rows: tuple[Rows, ...] = ()
+    columns: Annotated[tuple[ColumnRecipe, ...], Field(max_length=1_000)] = ()
+    crs: Annotated[str, Field(max_length=40)] = ""
+    moved_from: Annotated[str, Field(max_length=40)] = ""
+
+
+class Reading(BaseModel):
+    """What a publisher says about reading a file: its recipe or a part of one, and what to do with rows that are wrong.
+
+    Strict stops at the first wrong row; tolerant puts it aside, with what would mend it, and goes on.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    sheet: Short = ""
+    tolerant: bool = False
+    recipe: Recipe = Recipe()
+
+    @property
+    def table(self) -> str:
+        return self.sheet or self.recipe.table
+
+
+class Note(BaseModel):
+    """Something worth knowing about how a file was read, in words; `where` names rows and columns, never a value."""
+
+    model_config = ConfigDict(frozen=True)
+
+    code: str
+    zh: str
+    en: str
+    where: dict[str, Any] = {}
+
+    @classmethod
+    def of(cls, code: str, text: Text, **where: Any) -> Note:
+        return cls(code=code, zh=text.zh, en=text.en, where=where)
+
+
+class Understood(BaseModel):
+    """A file as it was understood, before anything is stored; `sample` holds its first rows, for its owner's eyes."""
+
+    recipe: Recipe
+    notes: tuple[Note, ...] = ()
+    sample: tuple[tuple[str | None, ...], ...] = ()
+
+
+class Report(BaseModel):
+    """What became of a file's rows: `rows_in` = `rows_out` + `rejected`. `reasons` counts the rejected by code."""
+
+    rows_in: int
+    rows_out: int
+    rejected: int = 0
+    reasons: dict[str, int] = {}
+    notes: tuple[Note, ...] = ()

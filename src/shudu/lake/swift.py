@@ -1,0 +1,160 @@
+"""The swift way for clean delimited text: the engine parses the file itself, in one reading. Others go by a reader.
+
+Whether a file is clean is guessed from its beginning and its end; where the guess was wrong, the careful way
+(`arrival`) begins anew and says what is the matter.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import duckdb
+
+from shudu.policy.types import Invalid, ShuduError, Text
+
+from . import arrival, ingest, layout
+from .coltypes import GENEROUS
+from .csvscan import row_of
+from .formats import DELIMITERS, HEAD_BYTES, delimiter_of, encoding_of
+from .landing import declared, described, spelled_notes
+from .recipe import ColumnRecipe, Note, Reading, Recipe, Report
+from .spellings import NULLS
+from .types import ObserverFactory, Place, Stored
+
+LARGE = 256 << 20  # bytes above which a strict refusal is not looked at a second time
+_LOOK = _TAIL = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a file will be read: `opened` when the engine can parse it itself."""
+
+    format: str
+    reading: Reading
+    notes: tuple[Note, ...] = ()
+    opened: ingest.Source | None = None
+    recipe: Recipe = field(default_factory=Recipe)
+    typing: ingest.Typing = ingest.PLAIN
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.recipe.columns)
+
+    def again(self, error: Exception, file: ingest.Held) -> bool:
+        """Is the careful way worth trying after this?"""
+        if isinstance(error, ingest.Misfit) or self.reading.tolerant:
+            return True
+        clear = isinstance(error, ShuduError) and error.code in ("publish.key", "publish.empty", "publish.size")
+        return not clear and file.status.st_size <= LARGE
+
+
+def plan(file: ingest.Held, reading: Reading) -> Plan:
+    """Look at a file's beginning and end. Raises Invalid for a format nobody reads."""
+    format_, notes = arrival.format_of(file, reading)
+    slow = Plan(format_, reading, notes)
+    told = reading.recipe
+    if format_ != "csv" or told.member or told.encoding not in ("", "utf-8", "utf-8-sig"):
+        return slow
+    head = os.pread(file.handle, HEAD_BYTES, 0)
+    tail = os.pread(file.handle, _TAIL, max(0, file.status.st_size - _TAIL))
+    try:
+        encoding = told.encoding or encoding_of(head)
+        if encoding not in ("utf-8", "utf-8-sig"):
+            return slow
+        text = head[:_LOOK].decode("utf-8-sig", "ignore")
+        delimiter = told.delimiter or delimiter_of(text)
+        if not delimiter.isascii() or told.header_rows not in ((), (1,)):
+            return slow
+        records = [record for record, _ in zip(_records(text, delimiter), range(layout.LOOK_AHEAD), strict=False)]
+        found = layout.find(list(enumerate(records, 1)), (), tolerant=False, ragged=True)
+        opened = ingest.as_csv(file, delimiter)
+    except (Invalid, csv.Error):
+        return slow
+    if found.header_rows != (1,) or found.names != opened.names or found.kept != tuple(range(len(opened.names))):
+        return slow
+    if _ends_with_more(tail.decode("utf-8", "ignore"), delimiter, len(opened.names)):
+        return slow
+    columns = tuple(
+        ColumnRecipe(source=source, name=name, unit=unit)
+        for source, name, unit in zip(found.sources, found.names, found.units, strict=True)
+    )
+    typing = ingest.Typing(GENEROUS, NULLS)
+    if told.columns:
+        if [column.source for column in told.columns] != [column.source for column in columns] or any(
+            column.name != column.source for column in told.columns
+        ):
+            return slow
+        columns = told.columns
+        if all(column.type or column.spelling for column in columns):
+            typing = ingest.Typing(declared=tuple(declared(column) for column in columns))
+        elif any(column.type or column.spelling for column in columns):
+            return slow
+    if delimiter != ",":
+        by = DELIMITERS.get(delimiter, Text(f"“{delimiter}”", f"“{delimiter}”"))
+        notes = (*notes, Note.of("csv.delimiter", Text(f"以{by.zh}分隔。", f"Separated by {by.en}.")))
+    recipe = told.model_copy(
+        update={
+            "format": "csv", "encoding": encoding, "delimiter": delimiter, "header_rows": (1,), "columns": columns,
+        }
+    )  # fmt: skip
+    return Plan(format_, reading, notes, opened, recipe, typing)
+
+
+def _records(text: str, delimiter: str) -> Iterator[list[str]]:
+    return csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+
+
+def _ends_with_more(tail: str, delimiter: str, columns: int) -> bool:
+    """Do the last rows look like totals or notes? Then the careful way puts them aside."""
+    for line in tail.splitlines()[-5:]:
+        cells = [cell.strip('" ') for cell in line.split(delimiter)]
+        if layout.is_total(cells) or layout.is_note(cells, columns):
+            return True
+    return False
+
+
+def store(
+    connection: duckdb.DuckDBPyConnection,
+    source: ingest.Source,
+    folder: Path,
+    place: Place,
+    key: str | None,
+    observers: Mapping[str, ObserverFactory],
+    *,
+    encrypted: bool,
+    plan: Plan | None = None,
+) -> Stored:
+    """Parse, type, write and observe a clean file in a staging folder. Raises Invalid or Misfit for one that is not."""
+    files = folder / "files"
+    typing = plan.typing if plan else ingest.PLAIN
+    written = ingest.write(connection, source, files / arrival.TABLE, encrypted=encrypted, typing=typing)
+
+    def row_at(index: int) -> int:
+        with source.path.open("rb") as file:
+            return row_of(file, index, len(source.names), source.delimiter)
+
+    stored = arrival.described(
+        connection,
+        place,
+        written.columns,
+        written.rows,
+        key,
+        observers,
+        files,
+        row_at=row_at,
+        row_bytes=source.row_bytes,
+        encrypted=encrypted,
+    )
+    source.check_unchanged()
+    stored = replace(stored, source_sha256=written.source_sha256, source_bytes=written.source_bytes)
+    if plan is None:
+        return stored
+    columns = tuple(described(column, each) for column, each in zip(plan.recipe.columns, written.spelled, strict=True))
+    report = Report(rows_in=written.rows, rows_out=written.rows, notes=(*plan.notes, *spelled_notes(columns)))
+    recipe = plan.recipe.model_copy(update={"columns": columns})
+    return replace(stored, recipe=recipe.model_dump(mode="json"), report=report.model_dump(mode="json"))

@@ -1,0 +1,203 @@
+"""A file as people have it lands as a typed table; every row is in it or among the rejected, with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from shudu.lake.store import DuckDBStore
+from shudu.lake.types import ColumnRecipe, Place, Reading, Recipe, Report, Stored
+from shudu.policy.types import Invalid
+
+PLACE = Place("pty_one", "ast_one", "ver_one")
+Write = Callable[..., Path]
+
+
+def land(store: DuckDBStore, path: Path, key: str | None = None, **reading: Any) -> Stored:
+    stored = store.land(path, PLACE, Reading(**reading), key=key)
+    report = Report(**stored.report)
+    # The law of every landing.
+    assert report.rows_in == report.rows_out + report.rejected
+    assert report.rows_out == stored.rows == pq.read_table(store.home / stored.files[0].path).num_rows
+    assert (report.rejected > 0) == bool(stored.side_files)
+    return stored
+
+
+def rows(store: DuckDBStore, stored: Stored) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = pq.read_table(store.home / stored.files[0].path).to_pylist()
+    return found
+
+
+def rejected(store: DuckDBStore, stored: Stored) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = pq.read_table(store.home / stored.side_files[0].path).to_pylist()
+    return found
+
+
+SIMPLE = [("no", "name"), ("1", "成都"), ("2", "𠮷")]
+DIALECTS = {
+    "commas": (",", "utf-8"), "with a mark": (",", "utf-8-sig"), "tabs": ("\t", "utf-8"), "semicolons": (";", "utf-8"),
+    "bars": ("|", "utf-8"), "GB 18030": (",", "gb18030"), "GB 18030 and tabs": ("\t", "gb18030"),
+    "UTF-16": ("\t", "utf-16"), "UTF-16 little": (",", "utf-16-le"), "UTF-16 big": (";", "utf-16-be"),
+    "full-width commas": ("，", "utf-8"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_any_dialect_and_encoding(name: str, store: DuckDBStore, write: Write) -> None:
+    delimiter, encoding = DIALECTS[name]
+    text = "".join(delimiter.join(row) + "\r\n" for row in SIMPLE)
+    stored = land(store, write(text.encode(encoding)), key="no")
+    assert rows(store, stored) == [{"no": 1, "name": "成都"}, {"no": 2, "name": "𠮷"}]
+    assert stored.recipe["delimiter"] == delimiter
+    # What was understood, replayed on the next delivery, gives the same table.
+    again = store.land(
+        write(text.encode(encoding)), Place("pty_one", "ast_one", "ver_two"), Reading(recipe=Recipe(**stored.recipe)),
+        key="no",
+    )  # fmt: skip
+    assert again.recipe == stored.recipe
+    assert again.files[0].sha256 == stored.files[0].sha256
+
+
+COLUMNS: dict[str, tuple[list[str], str, str, list[Any], str]] = {
+    # header: (cells, type, spelling, values, unit)
+    "金额（万元）": (["1,234.50", "NULL", "-7"], "DOUBLE", "grouped", [1234.5, None, -7.0], "万元"),
+    "人数（人）": (["1,234", "-", "12"], "BIGINT", "grouped-integer", [1234, None, 12], "人"),
+    "占比": (["12.5%", "3%", "无"], "DOUBLE", "percent", [12.5, 3.0, None], "%"),
+    "日期": (["2024年3月5日", "2024/12/31", "2024.1.2"], "DATE", "date",
+             [date(2024, 3, 5), date(2024, 12, 31), date(2024, 1, 2)], ""),
+    "时间": (["2024/3/5 9:05", "2024年3月5日 10:00:01", "暂无"], "TIMESTAMP", "moment",
+             [datetime(2024, 3, 5, 9, 5), datetime(2024, 3, 5, 10, 0, 1), None], ""),
+    "是否": (["是", "否", "--"], "BOOLEAN", "yes-no", [True, False, None], ""),
+    "规模": (["3.5万", "2亿", "7"], "DOUBLE", "scaled", [35_000.0, 200_000_000.0, 7.0], ""),
+    "全角": (["１２", "３", "４５６"], "BIGINT", "grouped-integer", [12, 3, 456], ""),
+    "价格": (["¥1,200.00", "¥3", "￥0.5"], "DOUBLE", "yuan", [1200.0, 3.0, 0.5], "元"),
+    "证件号": (["510104199003071237"] * 3, "VARCHAR", "", ["510104199003071237"] * 3, ""),
+    "代码": (["0028", "0001", "12"], "VARCHAR", "", ["0028", "0001", "12"], ""),
+    "备注": (["无", "NA", "有"], "VARCHAR", "", ["无", "NA", "有"], ""),
+    "只有空": (["NULL", "-", "NULL"], "VARCHAR", "", ["NULL", "-", "NULL"], ""),
+    "民国": (["民国113年3月5日", "民国113年3月6日", "民国1年1月1日"], "VARCHAR", "",
+             ["民国113年3月5日", "民国113年3月6日", "民国1年1月1日"], ""),
+    "农历": (["正月初一", "腊月廿三", "八月十五"], "VARCHAR", "", ["正月初一", "腊月廿三", "八月十五"], ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("way", ["swift", "careful"])
+def test_columns_as_people_write_them(way: str, store: DuckDBStore, write: Write) -> None:
+    delimiter, encoding = ("\t", "utf-8") if way == "swift" else ("\t", "gb18030")
+    lines = [list(COLUMNS), *([COLUMNS[name][0][n] for name in COLUMNS] for n in range(3))]
+    stored = land(store, write("".join(delimiter.join(line) + "\n" for line in lines).encode(encoding)))
+    table = pq.read_table(store.home / stored.files[0].path)
+    for column, recipe in zip(stored.columns, stored.recipe["columns"], strict=True):
+        cells, type_, spelling, values, unit = COLUMNS[column.name]
+        assert (column.type, recipe["spelling"], recipe["unit"]) == (type_, spelling, unit), column.name
+        assert table[column.name].to_pylist() == values, column.name
+        assert set(recipe["nulls"]) == {cell for cell, value in zip(cells, values, strict=True) if value is None}
+    codes = {(note["code"], note["where"].get("column")) for note in stored.report["notes"]}
+    assert ("value.nulls", "占比") in codes
+    assert ("value.spelling", "规模") in codes
+    if way == "careful":
+        assert {("value.calendar", "民国"), ("value.calendar", "农历")} <= codes
+
+
+def test_a_late_value_decides_the_swift_way_too(store: DuckDBStore, write: Write) -> None:
+    # More than the sample holds: the guess made from it is wrong for every column.
+    early = "1,12.5%,是\n" * 100_000
+    stored = land(store, write(f"a,b,c\n{early}NULL,x,—\n"))
+    assert [column.type for column in stored.columns] == ["BIGINT", "VARCHAR", "BOOLEAN"]
+    assert rows(store, stored)[-1] == {"a": None, "b": "x", "c": None}
+
+
+MESSY = 'no,name,age\n1,甲,30\n2,乙\n3,丙,x,y\n4,"丁\n5,戊,31\n6,己,\n\n7,"庚,""辛""",33\n合计,,94\n注：来自调查\n'
+
+
+def test_tolerant_puts_wrong_rows_aside(store: DuckDBStore, write: Write) -> None:
+    stored = land(store, write(MESSY), tolerant=True)
+    assert [(row["no"], row["name"], row["age"]) for row in rows(store, stored)] == [
+        (1, "甲", 30), (5, "戊", 31), (6, "己", None), (7, '庚,"辛"', 33),
+    ]  # fmt: skip
+    found = rejected(store, stored)
+    assert [(row["row"], row["code"]) for row in found] == [
+        (3, "row.width"), (4, "row.width"), (5, "row.quotes"), (10, "row.aside.total"), (11, "row.aside.note"),
+    ]  # fmt: skip
+    assert found[1]["cells"] == '["3", "丙", "x", "y"]'
+    assert all(row["zh"] and row["en"] and row["remedy_zh"] and row["remedy_en"] for row in found)
+
+
+def test_strict_stops_at_the_first_wrong_row(store: DuckDBStore, write: Write) -> None:
+    with pytest.raises(Invalid) as caught:
+        land(store, write(MESSY))
+    assert (caught.value.code, caught.value.where) == ("row.width", {"row": 3, "column": 3})
+    assert not (store.home / PLACE.folder).exists()
+
+
+def test_a_key_that_is_none(store: DuckDBStore, write: Write) -> None:
+    path = write("no,name\n1,a\n1,b\n,c\n2,d\n")
+    with pytest.raises(Invalid) as caught:
+        land(store, path, key="no")
+    assert (caught.value.code, caught.value.where["row"]) == ("publish.key", 4)
+    stored = land(store, path, key="no", tolerant=True)
+    assert [row["no"] for row in rows(store, stored)] == [1, 2]
+    assert [(row["row"], row["code"]) for row in rejected(store, stored)] == [
+        (3, "row.key.repeated"), (4, "row.key.empty"),
+    ]  # fmt: skip
+
+
+def test_mixed_encodings_are_explained(store: DuckDBStore, write: Write) -> None:
+    path = write("no,name\n1,成都\n2,武侯\n".encode() + "3,锦江\n".encode("gb18030"))
+    with pytest.raises(Invalid) as caught:
+        land(store, path)
+    assert (caught.value.code, caught.value.where["row"]) == ("row.encoding", 4)
+    assert "GB 18030" in caught.value.message.en
+    assert land(store, path, tolerant=True).rows == 2
+
+
+def test_a_recipe_corrects_what_was_understood(store: DuckDBStore, write: Write) -> None:
+    columns = (
+        ColumnRecipe(source="no", name="编号", type="VARCHAR"),
+        ColumnRecipe(source="v", name="value", type="BIGINT", nulls=("?",)),
+    )
+    recipe = Recipe(columns=columns)
+    stored = land(store, write("v,no\n1,1\n?,2\n"), recipe=recipe)
+    assert rows(store, stored) == [{"编号": "1", "value": 1}, {"编号": "2", "value": None}]
+    for content, where in (
+        ("v,no\n1,1\nx,2\n", {"row": 3, "column": "value"}),
+        ("v\n1\n", {}),
+        ("v,no,more\n1,1,1\n", {}),
+    ):
+        with pytest.raises(Invalid) as caught:
+            store.land(write(content), Place("o", "a", "w"), Reading(recipe=recipe), key=None)
+        assert caught.value.code == ("row.value" if where else "publish.recipe")
+        assert dict(caught.value.where) == where
+
+
+def test_a_recipe_cannot_smuggle_sql(store: DuckDBStore, write: Write) -> None:
+    recipe = Recipe(columns=(ColumnRecipe(source="no", name="no", type="BIGINT); DROP TABLE source; --"),))
+    with pytest.raises(Invalid) as caught:
+        land(store, write("no\n1\n"), recipe=recipe)
+    assert caught.value.code == "publish.recipe"
+
+
+@pytest.mark.django_db
+def test_what_is_encrypted_has_encrypted_rejects(store: DuckDBStore, write: Write) -> None:
+    secret = "张三的电话"
+    stored = store.land(
+        write(f"no,name\n1,{secret}\n2\n3,{secret},x\n"), PLACE, Reading(tolerant=True), key=None, encrypted=True
+    )
+    for file in (*stored.files, *stored.side_files):
+        assert secret.encode() not in (store.home / file.path).read_bytes()
+        assert (store.home / file.path).read_bytes()[:4] == b"PARE"
+    sink = store.table_bytes(stored.side_files[0], PLACE)
+    assert sink[:4] == b"PAR1"
+
+
+def test_a_preview_stores_nothing(store: DuckDBStore, write: Write) -> None:
+    seen = store.preview(write("title\n\nno;name\n1;a\n2;b\n"), Reading())
+    assert [column.name for column in seen.recipe.columns] == ["no", "name"]
+    assert seen.recipe.header_rows == (3,)
+    assert seen.sample == (("1", "a"), ("2", "b"))
+    assert not list((store.home / "lake").glob("[!.]*"))
