@@ -1,7 +1,9 @@
 """Kills a process at every point at which an operation changes anything, lets another finish, and looks for damage.
 
     python driver.py prepare HOME                 a home with an order waiting to be run
-    python driver.py matrix HOME OPERATION        one line of JSON per point: its name, and what was found wrong
+    python driver.py matrix HOME OPERATION EVERY  one line of JSON: how many points; then one for every EVERY-th point,
+                                                  its name, and what was found wrong
+    python driver.py look HOME ORDERS ASSETS FEN  what is wrong with a home, which should hold so many
 
 A point is every commit of the database, every rename, fsync and start of a process, before and after it. Each trial
 starts from the same prepared home; the operation runs in a forked child that is ended by SIGKILL at its point.
@@ -15,6 +17,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -86,13 +89,52 @@ def first_order() -> str:
     return Order.objects.order_by("id").first().id
 
 
-OPERATIONS: dict[str, Callable[[], None]] = {"publish": publish, "order": order, "run": run}
+class Idle(threading.Event):
+    """Stops a worker's loop the first time it finds nothing to do though nothing waits."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        from shudu.policy.models import Outbox
+        from shudu.runs.models import Run
+
+        waiting = Outbox.objects.filter(dispatched=False) | Outbox.objects.filter(sequenced=False)
+        if not waiting.exists() and not Run.objects.filter(state="queued").exists():
+            self.set()
+        return super().wait(timeout)
+
+
+def work() -> None:
+    """What `shudu worker` does, until nothing waits."""
+    from shudu.runs.worker import Worker
+
+    Worker().loop(Idle())
+
+
+def command() -> None:
+    """What a person types; the process is forked from one that has opened the home."""
+    from shudu.agreements.queries import Offer
+    from shudu.cli.main import app
+
+    words = ["orders", "place", Offer.objects.get().id, "--buyer", "丙研究院", "--purpose", "research", "--json"]
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    app([*words, "--idempotency-key", "again"], standalone_mode=False)
+
+
+# What is killed, and the home it begins with.
+OPERATIONS: dict[str, tuple[Callable[[], None], str]] = {
+    "publish": (publish, "template"),
+    "order": (order, "template"),
+    "command": (command, "template"),
+    "run": (run, "template"),
+    "worker": (work, "started"),
+    "settlement": (news, "carried"),
+}
+RUNNING = ("run", "worker", "settlement")
 
 
 # --- what must hold afterwards, whatever happened
 
 
-def wrong(operation: str) -> list[str]:
+def wrong(operation: str, ordered: int = 0, assets: int = 0, funds: int = FUNDS) -> list[str]:
     from shudu.accounts import queries as accounts
     from shudu.catalog.models import Asset, Version
     from shudu.catalog.queries import files, place
@@ -110,7 +152,8 @@ def wrong(operation: str) -> list[str]:
 
     events = list(Outbox.objects.values_list("event", flat=True))
     buyer = parties()["buyer"].party
-    ordered = 2 if operation == "order" else 1
+    ordered = ordered or (2 if operation in ("order", "command") else 1)
+    assets = assets or 2 + (operation == "publish" or operation in RUNNING)
     expect("books", {unit: total for unit, total in accounts.books().items() if total}, {})
     expect("drift", accounts.drift(), {})
     expect("ledger", [finding.where for finding in check()], [])
@@ -122,7 +165,7 @@ def wrong(operation: str) -> list[str]:
     expect("orders", Order.objects.count(), ordered)
     expect("orders recorded", events.count("order.placed"), ordered)
     balance = accounts.balance(buyer, "CNY.fen")
-    if operation == "run":
+    if operation in RUNNING:
         expect("runs", list(Run.objects.values_list("state", flat=True)), ["closed"])
         expect("results", RunOutput.objects.count(), 1)
         expect("closings recorded", events.count("run.closed"), 1)
@@ -131,8 +174,9 @@ def wrong(operation: str) -> list[str]:
         provider = accounts.balance(parties()["provider"].party, "CNY.fen")
         expect("provider", provider.available, 72_001)
     else:
-        expect("buyer", (balance.available, balance.reserved), (FUNDS - ordered * PRICE, ordered * PRICE))
-    expect("assets", Asset.objects.count(), 2 + (operation in ("publish", "run")))
+        expect("buyer", (balance.available, balance.reserved), (funds - ordered * PRICE, ordered * PRICE))
+    expect("assets", Asset.objects.count(), assets)
+    expect("assets recorded", events.count("asset.published") + events.count("run.closed"), assets)
     known = set()
     for version in Version.objects.all():
         where = place(version)
@@ -204,37 +248,54 @@ def in_child(work: Callable[[], None]) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def matrix(home: Path, operation: str) -> None:
-    template = Path(f"{home}.template")
+def matrix(home: Path, operation: str, every: int) -> None:
+    act, begun = OPERATIONS[operation]
     os.environ["POINT"] = f"{home}.point"
-    at = 0
-    while True:
-        at += 1
+
+    def fresh() -> None:
         for suffix in ("", ".keys"):
             shutil.rmtree(f"{home}{suffix}", ignore_errors=True)
-            shutil.copytree(f"{template}{suffix}", f"{home}{suffix}")
+            shutil.copytree(f"{home}.{begun}{suffix}", f"{home}{suffix}")
 
-        def killed(at: int = at) -> None:
-            Points(at).install()
-            OPERATIONS[operation]()
+    def killed(at: int) -> int:
+        def doing() -> None:
+            points = Points(at)
+            points.install()
+            act()
             news()
+            Path(os.environ["POINT"]).write_text(str(points.passed))
 
-        code = in_child(killed)
-        if code == 0:
-            print(json.dumps({"points": at - 1}), flush=True)
-            return
-        if code != -signal.SIGKILL:
-            raise SystemExit(f"the operation itself failed at trial {at}: {code}")
-        point = Path(os.environ["POINT"]).read_text()
+        return in_child(doing)
 
-        def recover() -> None:
-            OPERATIONS[operation]()  # what a person does: the same thing once more
+    def recovered() -> list[str]:
+        def doing() -> None:
+            act()  # what a person does: the same thing once more
             news()
             Path(os.environ["POINT"]).write_text(json.dumps(wrong(operation)))
 
-        code = in_child(recover)
-        found = json.loads(Path(os.environ["POINT"]).read_text()) if code == 0 else [f"recovery failed: {code}"]
-        print(json.dumps({"at": at, "point": point, "wrong": found}), flush=True)
+        code = in_child(doing)
+        told: list[str] = json.loads(Path(os.environ["POINT"]).read_text()) if code == 0 else [f"recovery: {code}"]
+        return told
+
+    fresh()
+    if killed(at=0) != 0:
+        raise SystemExit("the operation itself failed")
+    number = int(Path(os.environ["POINT"]).read_text())
+    print(json.dumps({"points": number, "wrong": recovered()}), flush=True)
+    for at in range(1, number + 1, every):
+        fresh()
+        if (code := killed(at)) == 0:  # a lease renewed or not: some points come and go
+            continue
+        if code != -signal.SIGKILL:
+            raise SystemExit(f"the operation itself failed at trial {at}: {code}")
+        point = Path(os.environ["POINT"]).read_text()
+        print(json.dumps({"at": at, "point": point, "wrong": recovered()}), flush=True)
+
+
+def look(home: Path, ordered: int, assets: int, funds: int) -> None:
+    setup(home)
+    news()
+    print(json.dumps(wrong("order", ordered, assets, funds)))
 
 
 def prepare(home: Path) -> None:
@@ -289,17 +350,36 @@ def prepare(home: Path) -> None:
 
     if in_child(work) != 0:
         raise SystemExit("the home could not be prepared")
-    for suffix in ("", ".keys"):
-        shutil.copytree(f"{home}{suffix}", f"{home}.template{suffix}")
+
+    def queue() -> None:
+        setup(home)
+        start()
+
+    def carry() -> None:
+        setup(home)
+        from shudu.runs.worker import Worker
+
+        worker = Worker()
+        row = worker._claim(None)
+        assert row
+        worker._carry(row)
+
+    for begun, before in (("template", None), ("started", queue), ("carried", carry)):
+        if before and in_child(before) != 0:
+            raise SystemExit(f"the home could not be prepared: {begun}")
+        for suffix in ("", ".keys"):
+            shutil.copytree(f"{home}{suffix}", f"{home}.{begun}{suffix}")
 
 
 if __name__ == "__main__":
-    command, place = sys.argv[1], Path(sys.argv[2])
-    if command == "prepare":
+    told, place = sys.argv[1], Path(sys.argv[2])
+    if told == "prepare":
         prepare(place)
+    elif told == "look":
+        look(place, *map(int, sys.argv[3:]))
     else:
         setup(place)
         from django.db import connection
 
         connection.close()
-        matrix(place, sys.argv[3])
+        matrix(place, sys.argv[3], int(sys.argv[4]))

@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -53,11 +53,29 @@ def open_home(
 def _make_folders(options: Options) -> None:
     try:
         for folder in (options.home, options.keys):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _make_durable(folder, again=not (options.home / ".schema").exists())
         # Ours alone, even in a folder somebody made beforehand: SQLite gives its journals the mode of its file.
         os.close(os.open(options.home / "shudu.sqlite3", os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as error:
         raise _unusable(options, error) from error
+
+
+def _make_durable(folder: Path, *, again: bool) -> None:
+    """Make a folder and its missing parents so that a power cut leaves them; `again`: a kill may have left it unsynced.
+
+    A parent we may pass through but not read cannot be synced by us.
+    """
+    if folder.is_dir() and not again:
+        return
+    missing = [each for each in (folder, *folder.parents) if not each.is_dir()]
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for each in {folder.parent, *(made.parent for made in missing)}:
+        with suppress(PermissionError):
+            handle = os.open(each, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
 
 
 @contextmanager
