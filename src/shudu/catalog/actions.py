@@ -30,7 +30,8 @@ from .queries import place
 from .queries import version as visible_version
 from .types import PublishModel, PublishTable, Result
 
-MODEL_BYTES = 1_000_000
+MODEL_BYTES = 64 << 20
+CARD_BYTES = 1_000_000
 
 
 def _write_table(actor: Actor, request: PublishTable) -> tuple[Place, Stored]:
@@ -67,7 +68,8 @@ def _write_model(actor: Actor, request: PublishModel) -> tuple[Place, Stored, Mo
     require(actor, Permission.MODEL_PUBLISH)
     refuse_unless(levels.accepts(request.level))
     data = _read_small(request.source)
-    spec = read_model(data, request.source.name)
+    card = _card_file(request.card)
+    spec = read_model(data, request.card, request.source.name)
     declared = tuple(name for name, _ in spec.inputs)
     if set(declared) != set(request.inputs) or len(request.inputs) != len(declared):
         odd = sorted(set(declared) ^ set(request.inputs)) or sorted(request.inputs)
@@ -82,7 +84,8 @@ def _write_model(actor: Actor, request: PublishModel) -> tuple[Place, Stored, Mo
         )
     where = Place(actor.party, ids.new("asset"), ids.new("version"))
     encrypted = levels.needs_encryption(request.level)
-    files = lake.store().write_files({"model.json": data}, where, encrypted=encrypted)
+    # The model first: `queries.model_files` reads them by this order.
+    files = lake.store().write_files({"model": data, **card}, where, encrypted=encrypted)
     digest = hashlib.sha256(data).hexdigest()
     columns = tuple(Column(name, kind, True) for name, kind in spec.inputs)
     return where, Stored(files, columns, 0, digest, len(data), {}), spec
@@ -290,11 +293,28 @@ def _read_small(source: Path) -> bytes:
     if len(data) > MODEL_BYTES:
         raise Invalid(
             "model.too_large",
-            Text("模型文件超过 1 MB。", "The model file is larger than 1 MB."),
-            Text("请减少分箱或类别。", "Use fewer bins or categories."),
+            Text("模型文件超过 64 MB。", "The model file is larger than 64 MB."),
+            Text("请缩小模型。", "Make the model smaller."),
             {"file": source.name},
         )
     return data
+
+
+def _card_file(card: dict[str, Any] | None) -> dict[str, bytes]:
+    """The card as it is stored: canonical JSON (RFC 8785), so that equal cards are equal bytes."""
+    if card is None:
+        return {}
+    try:
+        data = rfc8785.dumps(card)
+    except (rfc8785.CanonicalizationError, RecursionError, UnicodeEncodeError):
+        data = b""
+    if not data or len(data) > CARD_BYTES:
+        raise Invalid(
+            "card.not_json",
+            Text("模型说明不是不超过 1 MB 的 JSON 对象。", "The model card is not a JSON object of at most 1 MB."),
+            Text("请检查后重新提交。", "Check it and submit it again."),
+        )
+    return {"card.json": data}
 
 
 def _unreadable(source: Path, message: Text) -> Invalid:

@@ -186,7 +186,10 @@ def review_asset(request: Call, asset: str, body: Review) -> AssetInFull:
 
 @models.post("", response={201: AssetInFull}, **named("发布模型", "Publish a model", example=_MODEL))
 def publish_model(request: Call, response: HttpResponse, fields: ModelFields, file: File[UploadedFile]) -> AssetInFull:
-    """A scorecard as one multipart form: part `fields` is JSON, part `file` the model. It is stored encrypted."""
+    """A model as one multipart form: part `fields` is JSON, with the model card in it, part `file` the model.
+
+    Scorecard, ONNX, LightGBM text, XGBoost JSON or UBJ, or one SELECT. It is stored encrypted and never given out.
+    """
     upload = cast(Upload, file)
     order = PublishModel(source=upload.path, sha256=upload.sha256, **dict(fields))
     row = actions.publish_model(request.auth, order, idempotency_key=request.idempotency_key)

@@ -9,14 +9,14 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_serializer, model_validator
 
 from shudu.lake.types import Column, Reading, Recipe
 
 from .levels import LEVELS as LEVELS
-from .model_kinds import ModelSpec, register_model_kind
+from .model_kinds import ModelSpec, refuse_model_files, register_model_kind
 
 __all__ = [
     "LEVELS",
@@ -31,6 +31,7 @@ __all__ = [
     "Recipe",
     "Result",
     "TableFields",
+    "refuse_model_files",
     "register_model_kind",
 ]
 
@@ -126,7 +127,10 @@ class PublishTable(_FromFile, TableFields):
 
 
 class ModelFields(BaseModel):
-    """What a publisher says of a scorecard. `inputs` are the columns it may see; they must be the scorecard's own."""
+    """What a publisher says of a model. `inputs` are the columns it may see; they must be the model's own.
+
+    `card` is the model card (docs/adding-a-model-kind.md) that every kind but the scorecard needs.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -137,10 +141,11 @@ class ModelFields(BaseModel):
     level: str = "L3"
     # Owners of data look for models, so a model's card is found unless its owner says otherwise; its file never is.
     findable: bool = True
+    card: dict[str, Any] | None = None
 
 
 class PublishModel(_FromFile, ModelFields):
-    """A scorecard to publish; `source` lies on this machine."""
+    """A model file to publish; `source` lies on this machine."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,7 @@ def command(parts: Runtime, order: Order, passed: Descriptors) -> list[str]:
     evaluator = EVALUATORS[order.kind]
     binds = [*parts.binds, *packages(evaluator.packages)]
     binds += [(_BENEATH / "walls.py", "/in/walls.py"), (order.worker, "/in/worker.py")]
-    binds += [(evaluator.path, "/in/evaluator.py"), (order.rows, "/in/rows")]
+    binds += [*evaluator.binds(), (order.rows, "/in/rows")]
     binds += [(Path("/proc/cpuinfo"), "/proc/cpuinfo")] if evaluator.cpuinfo else []
     sources = [os.path.realpath(source) for source, _ in binds]
     plan: dict[str, Any] = {"uid": None, "binds": [], "stdin": passed.told, "joins": [str(one) for one in order.joins]}

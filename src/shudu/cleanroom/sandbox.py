@@ -123,6 +123,16 @@ class SandboxError(ShuduError):
 
 
 _SAID = {
+    "model.input": (
+        Text(
+            "数据中有模型说明不接受的值（缺失、超出范围或不在代码表中），模型未运行完毕。",
+            "The data holds values the model card refuses (missing, out of range or not in the list of codes).",
+        ),
+        Text(
+            "数据提供方可在运行日志中查看是哪一列；请改正数据，或请模型提供方放宽说明后重新发布。",
+            "The data owner's log names the column. Correct the data, or ask the modeller for a wider card.",
+        ),
+    ),
     "model.failed": (
         Text("模型运行失败。", "The model stopped with an error."),
         Text(
@@ -159,7 +169,7 @@ _SAID = {
 
 
 def failure(code: str, owner_log: bytes = b"") -> SandboxError:
-    """The error for one of the five codes."""
+    """The error for one of the codes of `_SAID`."""
     error = SandboxError(code, *_SAID[code])
     error.owner_log = owner_log
     return error

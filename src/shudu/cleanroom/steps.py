@@ -19,7 +19,7 @@ from shudu.agreements.types import Nothing, ProposedUse, Release, onward_to_json
 from shudu.catalog import queries as catalog
 from shudu.catalog.types import Offered, Result
 from shudu.lake import queries as lake
-from shudu.lake.types import Column, Place, StoredFile
+from shudu.lake.types import Column, Place
 from shudu.policy import ids
 from shudu.policy.rules import refuse_unless
 from shudu.policy.types import Conflict, Decision, Refused, Text
@@ -27,7 +27,9 @@ from shudu.runs.types import Outcome, RunKind, Step, Work
 
 from . import release
 from .bubblewrap import prepare, sandbox
-from .kinds.scorecard import Scorecard, check_columns, parse
+from .evaluators import EVALUATORS
+from .kinds import KINDS
+from .kinds.admitted import Admitted, check_columns
 from .sandbox import JobSpec, OutputSpec, job_folder, read_scores
 
 
@@ -36,7 +38,7 @@ def bind(work: Work) -> Mapping[str, Any]:
     data, agreed = _permitted(work)
     model, model_bytes = _model(work)
     _exactly_agreed(work, data, agreed, model, model_bytes)
-    check_columns(model, data.columns)
+    check_columns(model.inputs, data.columns)
     sandbox().capabilities()
     return {"asset": ids.new("asset"), "version": ids.new("version")}
 
@@ -50,9 +52,10 @@ def compute(work: Work) -> Mapping[str, Any]:
     files, place = catalog.files(version), catalog.place(version)
     with job_folder() as folder:
         rows = store.export_ipc(files, place, model.columns, folder / "data.arrow")
-        output = OutputSpec(model.output.name, model.output.min, model.output.max)
-        inputs = tuple((one.column, one.kind) for one in model.inputs)
-        raw = sandbox().run(JobSpec("scorecard", model_bytes, folder / "data.arrow", rows, inputs, output))
+        output = OutputSpec("score", *model.range)
+        limits = EVALUATORS[model.kind].limits
+        job = JobSpec(model.kind, model.job, folder / "data.arrow", rows, model.inputs, output, limits)
+        raw = sandbox().run(job)
     scores = read_scores(raw, rows, output)
     trusted = [_entity_key(data), *sorted(agreed.group_by)]
     trusted_rows = store.read_table(files, place, trusted)
@@ -130,7 +133,7 @@ def _permitted(work: Work) -> tuple[Offered, Release]:
     return catalog.shape(agreement.asset, item.version), agreed
 
 
-def _exactly_agreed(work: Work, data: Offered, agreed: Release, model: Scorecard, model_bytes: bytes) -> None:
+def _exactly_agreed(work: Work, data: Offered, agreed: Release, model: Admitted, model_bytes: bytes) -> None:
     """Judge what this run really reads and runs, not what the agreements say it would."""
     digest = hashlib.sha256(model_bytes).hexdigest()
     columns = {"data": frozenset({_entity_key(data), *agreed.group_by, *model.columns}), "model": frozenset[str]()}
@@ -140,17 +143,16 @@ def _exactly_agreed(work: Work, data: Offered, agreed: Release, model: Scorecard
         refuse_unless(agreements.permits(item.agreement, use, version=item.version))
 
 
-def _model(work: Work) -> tuple[Scorecard, bytes]:
-    """The model, read anew from its stored bytes, which the lake checks against their digest.
+def _model(work: Work) -> tuple[Admitted, bytes]:
+    """The model, admitted anew from its stored bytes and card, which the lake checks against their digests.
 
     Raises Conflict `asset.no_version` when its owner has withdrawn or erased it, as for data.
     """
     item = work.input("model")
     version = catalog.version_row(item.version)
     catalog.shape(version.binding.asset_id, item.version)
-    file: StoredFile = catalog.files(version)[0]
-    raw = lake.store().read_file(file, catalog.place(version))
-    return parse(raw), raw
+    raw, card = catalog.model_files(version)
+    return KINDS[version.binding.spec["kind"]].admit(raw, card), raw
 
 
 def _spec(data: Offered, agreed: Release, output: tuple[float, float]) -> release.ReleaseSpec:

@@ -42,11 +42,8 @@ def _json_object(source: Path | None, code: str, what: Text) -> dict[str, Any]:
     """An object from a JSON file; its fields are checked when it becomes a typed input."""
     if source is None:
         return {}
-    try:
-        fields = json_module.loads(source.read_text("utf-8"))
-    except (OSError, ValueError):
-        fields = None
-    if not isinstance(fields, dict):
+    fields = _json_object(source)
+    if fields is None:
         raise Invalid(
             code,
             Text(f"{what.zh}不是可读的 JSON 对象。", f"The {what.en} is not a readable JSON object."),
@@ -54,6 +51,29 @@ def _json_object(source: Path | None, code: str, what: Text) -> dict[str, Any]:
             {"file": source.name},
         )
     return fields
+
+
+def _model_card(source: Path | None) -> dict[str, Any] | None:
+    """The model card from a JSON file; the kind of model checks what it says."""
+    if source is None:
+        return None
+    card = _json_object(source)
+    if card is None:
+        raise Invalid(
+            "card.not_json",
+            Text("模型说明文件不是可读的 JSON 对象。", "The model card is not a readable JSON object."),
+            Text("格式见 docs/adding-a-model-kind.md。", "docs/adding-a-model-kind.md has its format."),
+            {"file": source.name},
+        )
+    return card
+
+
+def _json_object(source: Path) -> dict[str, Any] | None:
+    try:
+        found = json_module.loads(source.read_text("utf-8"))
+    except (OSError, RecursionError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def publish(
@@ -125,13 +145,16 @@ def publish(
 
 @models.command("publish")
 def publish_model(
-    file: Annotated[Path, typer.Argument(help="A scorecard (JSON).")],
+    file: Annotated[Path, typer.Argument(help="Scorecard, ONNX, LightGBM text, XGBoost JSON or UBJ, or one SELECT.")],
     owner: Annotated[str, typer.Option("--owner", metavar="ORG", help="Whose it is: id, code or name.")],
     inputs: Annotated[str, typer.Option("--inputs", metavar="a,b,c", help="The columns it may see.")],
     title: Annotated[
         str | None, typer.Option("--title", metavar="T", help="Its title (default: its own name).")
     ] = None,
     title_en: Annotated[str | None, typer.Option("--title-en", help="The title in English.")] = None,
+    card: Annotated[
+        Path | None, typer.Option("--card", metavar="FILE", help="The model card (JSON); a scorecard holds its own.")
+    ] = None,
     findable: Annotated[
         bool, typer.Option("--findable/--hidden", help="Whether other parties find its entry; never its content.")
     ] = True,
@@ -146,7 +169,9 @@ def publish_model(
         from shudu.catalog.types import PublishModel
 
         columns = tuple(name.strip() for name in inputs.split(",") if name.strip())
-        request = typed(PublishModel, source=file, title=title, title_en=title_en, inputs=columns, findable=findable)
+        request = typed(
+            PublishModel, source=file, title=title, title_en=title_en, inputs=columns, card=_model_card(card), findable=findable
+        )
         asset = actions.publish_model(current.actor(owner), request, idempotency_key=key)
         current.show(describe(asset), Text("模型已发布。", "The model is published."))
 

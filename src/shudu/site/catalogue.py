@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -13,7 +14,7 @@ from shudu.agreements.types import onward_from_json, onward_plain_words
 from shudu.catalog import actions, queries
 from shudu.catalog.types import LEVELS, PublishModel, PublishTable
 from shudu.identity import queries as identity
-from shudu.policy.types import Actor, ShuduError, Text
+from shudu.policy.types import Actor, Invalid, ShuduError, Text
 from shudu.runs import queries as runs
 
 from . import words
@@ -124,11 +125,28 @@ def publish(request: HttpRequest, actor: Actor) -> HttpResponse:
     return see("asset", row.id)
 
 
+def _card(said: str) -> dict[str, Any] | None:
+    """The model card as it was pasted; the kind of model checks what it says."""
+    if not said.strip():
+        return None
+    try:
+        card = json.loads(said)
+    except (RecursionError, ValueError):
+        card = None
+    if not isinstance(card, dict):
+        raise Invalid(
+            "card.not_json",
+            Text("模型说明不是 JSON 对象。", "The model card is not a JSON object."),
+            Text("请检查括号、引号与逗号。", "Check brackets, quotes and commas."),
+        )
+    return card
+
+
 @takes_file
 @require_http_methods(["GET", "HEAD", "POST"])
 @acts
 def publish_model(request: HttpRequest, actor: Actor) -> HttpResponse:
-    """A scorecard becomes an asset; it is stored encrypted and only ever opened for the clean room."""
+    """A model becomes an asset; it is stored encrypted and only ever opened for the clean room."""
     form: dict[str, Any] = {"values": values(request)}
     if request.method != "POST":
         return render(request, "publish_model.html", form | {"key": new_key()})
@@ -142,6 +160,7 @@ def publish_model(request: HttpRequest, actor: Actor) -> HttpResponse:
             title=request.POST.get("title") or None,
             title_en=request.POST.get("title_en") or None,
             inputs=tuple(name.strip() for name in inputs if name.strip()),
+            card=_card(request.POST.get("card", "")),
         )
         row = actions.publish_model(actor, order, idempotency_key=key_of(request))
     except ShuduError as error:

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from shudu.cleanroom.kinds import scorecard
-from shudu.cleanroom.kinds.scorecard import check_columns, kind_of, parse
+from shudu.cleanroom.kinds.admitted import check_columns, kind_of
+from shudu.cleanroom.kinds.scorecard import admit, parse
 from shudu.policy.types import Invalid
 
 Card = dict[str, Any]
@@ -168,7 +169,7 @@ class Column:
 
 def test_a_table_that_fits(card: Card) -> None:
     columns = [Column("contract", "VARCHAR"), Column("tenure", "BIGINT"), Column("born", "DATE")]
-    check_columns(parse(json.dumps(card).encode()), columns)
+    check_columns(admit(json.dumps(card).encode(), None).inputs, columns)
 
 
 @pytest.mark.parametrize(
@@ -183,8 +184,8 @@ def test_a_table_that_fits(card: Card) -> None:
 )
 def test_a_table_that_does_not_fit(card: Card, columns: list[Column], code: str, named: list[str]) -> None:
     with pytest.raises(Invalid) as caught:
-        check_columns(parse(json.dumps(card).encode()), columns)
-    assert caught.value.code == f"scorecard.{code}"
+        check_columns(admit(json.dumps(card).encode(), None).inputs, columns)
+    assert caught.value.code == f"model.{code}"
     assert caught.value.where["columns"] == named
     assert all(name in caught.value.message.zh and name in caught.value.message.en for name in named)
 

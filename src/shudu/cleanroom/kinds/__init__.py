@@ -1,31 +1,56 @@
-"""The kinds of model this room runs, as the catalogue needs to know them."""
+"""The kinds of model this room runs: each a file that reads it here, and one that evaluates it inside the sandbox.
+
+`KINDS` is the registry of the readers, `evaluators.EVALUATORS` that of what runs inside.
+"""
 
 from __future__ import annotations
 
-from shudu.catalog.types import ModelSpec, register_model_kind
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from shudu.catalog.types import ModelSpec, refuse_model_files, register_model_kind
 from shudu.policy.types import Invalid
 
-from . import scorecard
+from . import lightgbm, onnx, refused, scorecard, sql, xgboost
+from .admitted import Admitted
+
+Card = Mapping[str, Any] | None
 
 
-def _looks_like_json(data: bytes) -> bool:
-    return data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{"
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How the bytes of a kind are recognised, and how a file of it is admitted or refused, with its card."""
+
+    recognises: Callable[[bytes], bool]
+    admit: Callable[[bytes, Card], Admitted]
 
 
-def _read_scorecard(data: bytes, file_name: str) -> ModelSpec:
+# Asked in this order: a mark of its own before a mere form, like "a JSON object".
+KINDS: dict[str, Kind] = {
+    "lightgbm": Kind(lightgbm.recognises, lightgbm.admit),
+    "xgboost": Kind(xgboost.recognises, xgboost.admit),
+    "scorecard": Kind(scorecard.recognises, scorecard.admit),
+    "sql": Kind(sql.recognises, sql.admit),
+    "onnx": Kind(onnx.recognises, onnx.admit),
+}
+
+
+def _read(kind: str, data: bytes, card: Card, file_name: str) -> ModelSpec:
     try:
-        card = scorecard.parse(data)
+        found = KINDS[kind].admit(data, card)
     except Invalid as error:
         error.where = {"file": file_name, **error.where}
         raise
-    return ModelSpec(
-        kind="scorecard",
-        name=card.name,
-        inputs=tuple((one.column, one.kind) for one in card.inputs),
-        output=(card.output.name, card.output.min, card.output.max),
-        card=card.card.model_dump(),
-    )
+    return ModelSpec(found.kind, found.name, found.inputs, ("score", *found.range), dict(found.card))
 
 
 def register() -> None:
-    register_model_kind("scorecard", _looks_like_json, _read_scorecard)
+    """Tell the catalogue."""
+
+    def reader(name: str) -> Callable[[bytes, Card, str], ModelSpec]:
+        return lambda data, card, file_name: _read(name, data, card, file_name)
+
+    refuse_model_files(refused.refuse)
+    for name, kind in KINDS.items():
+        register_model_kind(name, kind.recognises, reader(name))

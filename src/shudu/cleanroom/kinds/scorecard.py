@@ -6,28 +6,21 @@ code; still it is only ever evaluated inside the sandbox (`inside.py`). The clas
 
 from __future__ import annotations
 
-import json
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Mapping
 from itertools import pairwise
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import Field, StringConstraints, ValidationError
 
 from shudu.policy.types import Invalid, Text
+
+from .admitted import Admitted
+from .reading import Closed, Name, Words, column_twice, read_json, shape
 
 MAX_BYTES = 1_000_000
 MAX_INPUTS = 200
 MAX_BINS = 1_000
-
-Name = Annotated[str, StringConstraints(strip_whitespace=False, min_length=1, max_length=200, pattern=r"\S")]
-Words = Annotated[str, StringConstraints(min_length=1, max_length=4_000, pattern=r"\S")]
-
-
-class Closed(BaseModel):
-    """Nothing unknown, nothing converted, no NaN and no infinity."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+_NOUN = Text("评分卡", "The scorecard")
 
 
 class Bin(Closed):
@@ -79,6 +72,7 @@ class Card(Closed):
     intended_use: Words
     limits: Words
     contact: Words
+    metrics: Words | None = None
 
 
 class Scorecard(Closed):
@@ -114,41 +108,17 @@ def parse(raw: bytes) -> Scorecard:
             Text(f"评分卡文件超过 {MAX_BYTES:,} 字节。", f"The scorecard is larger than {MAX_BYTES:,} bytes."),
             Text("请减少分箱或类别后重新提交。", "Submit it again with fewer bins or categories."),
         )
-    try:
-        found = json.loads(raw.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:  # a number of thousands of digits is a plain ValueError
-        line = getattr(error, "lineno", None)
-        raise _invalid(
-            "not_json",
-            Text(
-                "评分卡文件不是 UTF-8 编码的 JSON" + (f"（第 {line} 行）。" if line else "。"),
-                "The scorecard is not JSON in UTF-8" + (f" (line {line})." if line else "."),
-            ),
-            Text("请用 JSON 工具检查后重新提交。", "Check the file with a JSON tool and submit it again."),
-            **({"row": line} if line else {}),
-        ) from None
+    found = read_json(raw, "scorecard", _NOUN)
     try:
         card = Scorecard.model_validate(found)
     except ValidationError as error:
-        raise _shape(error) from None
-    _check_columns_once(card)
+        raise shape(error, "scorecard", _NOUN, "shudu-scorecard/1") from None
+    column_twice(card.columns, "scorecard", _NOUN)
     for one in card.inputs:
         if isinstance(one, NumberInput):
             _check_cover(one)
     _check_range(card)
     return card
-
-
-def _check_columns_once(card: Scorecard) -> None:
-    twice = sorted({name for name in card.columns if card.columns.count(name) > 1})
-    if twice:
-        names = "、".join(twice), ", ".join(twice)
-        raise _invalid(
-            "column_twice",
-            Text(f"评分卡的输入列重复：{names[0]}。", f"The scorecard lists an input column twice: {names[1]}."),
-            Text("每一列只写一个输入。", "Give each column one input."),
-            columns=twice,
-        )
 
 
 def _check_cover(item: NumberInput) -> None:
@@ -199,112 +169,29 @@ def _check_range(card: Scorecard) -> None:
         )
 
 
-class Column(Protocol):
-    """What a column of a table tells of itself."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def type(self) -> str: ...
+def recognises(data: bytes) -> bool:
+    """A JSON object; which other kinds that are JSON look for their own marks first."""
+    return data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{"
 
 
-# The names DuckDB, SQL and Arrow give to numbers and texts, without their parameters.
-_NUMBERS = frozenset(
-    """
-    bigint decimal decimal128 decimal256 double double_precision float float16 float32 float4 float64 float8 halffloat
-    hugeint int int1 int128 int16 int2 int32 int4 int64 int8 integer long number numeric real short signed smallint
-    tinyint ubigint uhugeint uint16 uint32 uint64 uint8 uinteger usmallint utinyint
-    """.split()
-)
-_TEXTS = frozenset("bool boolean bpchar char enum large_string large_utf8 string string_view text utf8 varchar".split())
-
-
-def kind_of(type_name: str) -> str | None:
-    """`number` or `category` for a column type, None for a type no input can read (dates, lists, blobs …)."""
-    name = type_name.strip().lower()
-    if name.startswith("dictionary<values=string"):  # how Arrow writes DuckDB's ENUM
-        return "category"
-    if "[" in name:  # DuckDB's lists
-        return None
-    name = name.split("(")[0].replace(" ", "_").strip("_")
-    return "number" if name in _NUMBERS else "category" if name in _TEXTS else None
-
-
-def check_columns(model: Scorecard, columns: Iterable[Column]) -> None:
-    """The table has every column the model reads, of the right kind. Raises Invalid naming those that are not."""
-    kinds = {one.name: kind_of(one.type) for one in columns}
-    unknown = [one.column for one in model.inputs if one.column not in kinds]
-    if unknown:
+def admit(data: bytes, card: Mapping[str, Any] | None) -> Admitted:
+    """A whole scorecard; it is its own card. Raises Invalid."""
+    if card is not None:
         raise _invalid(
-            "unknown_columns",
-            Text(f"数据中没有模型需要的列：{'、'.join(unknown)}。", f"The data has no column {', '.join(unknown)}."),
-            Text("请核对评分卡与数据的列名。", "Compare the column names of scorecard and data."),
-            columns=unknown,
+            "own_card",
+            Text("评分卡自带说明，无须另附模型说明。", "A scorecard holds its own card; another one is not taken."),
+            Text("请只提交评分卡。", "Submit the scorecard alone."),
         )
-    wrong = [one.column for one in model.inputs if kinds[one.column] != one.kind]
-    if wrong:
-        raise _invalid(
-            "column_kind",
-            Text(
-                f"列的类型与模型不符（数值或文本）：{'、'.join(wrong)}。",
-                f"The model expects another kind (number or text) of column {', '.join(wrong)}.",
-            ),
-            Text("请改评分卡中的 kind，或另选数据。", "Change `kind` in the scorecard, or choose other data."),
-            columns=wrong,
-        )
+    found = parse(data)
+    return Admitted(
+        kind="scorecard",
+        name=found.name,
+        inputs=tuple((one.column, one.kind) for one in found.inputs),
+        range=(found.output.min, found.output.max),
+        card=found.card.model_dump(exclude_none=True),
+        job=data,
+    )
 
 
 def _invalid(code: str, message: Text, remedy: Text, **where: Any) -> Invalid:
     return Invalid(f"scorecard.{code}", message, remedy, where)
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        twice = sorted(name[:200] for name, times in Counter(name for name, _ in pairs).items() if times > 1)[:5]
-        raise _invalid(
-            "key_twice",
-            Text(f"JSON 对象中键重复：{'、'.join(twice)}。", f"A JSON object has a key twice: {', '.join(twice)}."),
-            Text("每个键只保留一个。", "Keep one of each."),
-            keys=twice,
-        )
-    return found
-
-
-def _no_constant(name: str) -> float:
-    raise _invalid(
-        "not_finite",
-        Text(f"JSON 不允许 {name}，数值须有限。", f"{name} is not JSON; numbers are finite."),
-        Text("请改为有限数值。", "Write a finite number."),
-    )
-
-
-_FAULTS = {
-    "extra_forbidden": Text("不认识的字段", "unknown field"),
-    "missing": Text("缺少此项", "is missing"),
-    "finite_number": Text("数值须有限", "must be finite"),
-    "too_long": Text("条目过多", "has too many entries"),
-    "too_short": Text("至少要有一项", "needs at least one entry"),
-    "string_too_long": Text("文字过长", "is too long"),
-    "string_too_short": Text("不能为空", "must not be empty"),
-    "string_pattern_mismatch": Text("不能为空", "must not be empty"),
-}
-_FAULT = Text("类型或取值不对", "has the wrong type or value")
-
-
-def _shape(error: ValidationError) -> Invalid:
-    """Pydantic's findings in our words: where in the file, and what is wrong there; at most five of them."""
-    found = []
-    for one in error.errors(include_url=False, include_input=False, include_context=False)[:5]:
-        # Pydantic names the arm of a union in the path; the file has no such step.
-        steps = [step for step in one["loc"] if step not in ("number", "category", "[key]")]
-        place = "".join(f"[{step}]" if isinstance(step, int) else f".{str(step)[:60]}" for step in steps).lstrip(".")
-        found.append((place or "$", _FAULTS.get(one["type"], _FAULT)))
-    zh = "；".join(f"{place} {fault.zh}" for place, fault in found)
-    en = "; ".join(f"{place} {fault.en}" for place, fault in found)
-    return _invalid(
-        "shape",
-        Text(f"评分卡不符合格式：{zh}。", f"The scorecard does not follow its format: {en}."),
-        Text("请按 shudu-scorecard/1 的格式改正所列之处。", "Correct these places after format shudu-scorecard/1."),
-        fields=[place for place, _ in found],
-    )
