@@ -23,6 +23,7 @@ from shudu.policy.types import Text
 
 from .cgroups import group
 from .command import Descriptors, Order, command
+from .inside import OUTPUT_EXIT
 from .inside_kinds.declared import INPUT_EXIT
 from .launch import MEMORY_EXIT, NO_WALLS_EXIT
 from .runtime import runtime, unavailable
@@ -215,8 +216,8 @@ def _write(descriptor: int, rest: memoryview) -> memoryview:
 def _code(exit_code: int, seconds: float, limits: Limits) -> str:
     if exit_code == MEMORY_EXIT:
         return "model.memory"
-    if exit_code == INPUT_EXIT:
-        return "model.input"
+    if exit_code in (INPUT_EXIT, OUTPUT_EXIT):
+        return "model.input" if exit_code == INPUT_EXIT else "model.output"
     if exit_code == 128 + signal.SIGXCPU:
         return "model.timeout"
     if exit_code == 128 + signal.SIGKILL:

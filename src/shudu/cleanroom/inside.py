@@ -27,9 +27,14 @@ MAGIC = b"ARROW1\0\0"
 SCORES = pa.schema([pa.field("score", pa.float64())])
 BATCH_ROWS = 65_536
 PATIENCE_SECONDS = 600.0
+OUTPUT_EXIT = 79
 
 Floats = npt.NDArray[np.float64]
 Scorer = Callable[[pa.RecordBatch], Floats]
+
+
+class NoScore(ValueError):
+    """The model did not give one number for each row."""
 
 
 def read_job(source: BinaryIO) -> tuple[dict[str, Any], bytes]:
@@ -56,7 +61,7 @@ def score_file(score: Scorer, columns: list[str], data: pa.NativeFile) -> Iterat
             return
         scores = np.asarray(score(batch))
         if scores.dtype != np.float64 or scores.shape != (batch.num_rows,):
-            raise ValueError("the model did not give one float64 per row")
+            raise NoScore("the model did not give one float64 per row")
         yield scores
         del batch, scores  # else the next one is read while this one is still held
 
@@ -101,7 +106,11 @@ def main(path: str = "/in/evaluator.py", data: str = "/in/data") -> None:
         job, model = read_job(job_file)
     score = kind.load(model, job["inputs"], job["output"])
     with pa.OSFile(data) as source, open(1, "wb", closefd=False) as out:
-        rows = write_scores(score_file(score, [column for column, _ in job["inputs"]], source), out)
+        try:
+            rows = write_scores(score_file(score, [column for column, _ in job["inputs"]], source), out)
+        except NoScore as error:
+            print(error, file=sys.stderr, flush=True)
+            raise SystemExit(OUTPUT_EXIT) from None
     if rows != job["rows"]:
         raise ValueError("the data has another number of rows than the job")
 

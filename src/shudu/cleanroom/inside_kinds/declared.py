@@ -6,6 +6,8 @@ refuses ends the job with `INPUT_EXIT`; which column it was stands in the log of
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -104,6 +106,22 @@ def matrix(items: list[dict[str, Any]], columns: list[pa.Array], dtype: Any) -> 
     for place, (item, column) in enumerate(zip(items, columns, strict=True)):
         made[:, place] = floats(item, column)
     return made
+
+
+@contextmanager
+def telling_memory() -> Iterator[None]:
+    """A library's own words for "no memory left" become MemoryError, which ends the job as `model.memory`."""
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Exception as error:
+        if any(words in str(error).lower() for words in _NO_MEMORY):
+            raise MemoryError(str(error)) from None
+        raise
+
+
+_NO_MEMORY = ("bad_alloc", "bad allocation", "allocate memory", "out of memory", "failed to allocate")
 
 
 def refuse(item: dict[str, Any], what: str) -> None:

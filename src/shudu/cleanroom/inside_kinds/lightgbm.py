@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from shudu.cleanroom.inside_kinds.declared import matrix, require_columns, unpack
+from shudu.cleanroom.inside_kinds.declared import matrix, require_columns, telling_memory, unpack
 
 Floats = npt.NDArray[np.float64]
 
@@ -60,4 +60,5 @@ def _at(values: Floats) -> ctypes.c_void_p:
 
 def _must(result: int) -> None:
     if result:
-        raise ValueError(_LIBRARY.LGBM_GetLastError().decode("utf-8", "replace"))
+        with telling_memory():
+            raise ValueError(_LIBRARY.LGBM_GetLastError().decode("utf-8", "replace"))

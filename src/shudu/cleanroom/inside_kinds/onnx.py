@@ -8,7 +8,15 @@ import numpy.typing as npt
 import onnxruntime
 import pyarrow as pa
 
-from shudu.cleanroom.inside_kinds.declared import codes, floats, matrix, numbers, require_columns, unpack
+from shudu.cleanroom.inside_kinds.declared import (
+    codes,
+    floats,
+    matrix,
+    numbers,
+    require_columns,
+    telling_memory,
+    unpack,
+)
 from shudu.cleanroom.inside_kinds.onnx_checks import DOUBLE, FLOAT, INT32, INT64, STRING, check
 
 Floats = npt.NDArray[np.float64]
@@ -24,7 +32,8 @@ def load(model: bytes, inputs: list[list[str]], output: dict[str, Any]) -> Calla
     require_columns(told, inputs)
     found = check(raw)
     items, wanted, index = told["inputs"], told["output"]["tensor"], told["output"]["index"]
-    session = onnxruntime.InferenceSession(raw, _options(), providers=["CPUExecutionProvider"])
+    with telling_memory():
+        session = onnxruntime.InferenceSession(raw, _options(), providers=["CPUExecutionProvider"])
     together = len(found.inputs) == 1 and len(found.inputs[0].shape) == 2 and found.inputs[0].shape[1] == len(items)
 
     def score(batch: pa.RecordBatch) -> Floats:
@@ -34,7 +43,8 @@ def load(model: bytes, inputs: list[list[str]], output: dict[str, Any]) -> Calla
         else:
             by_name = {item["column"]: (item, column) for item, column in zip(items, batch.columns, strict=True)}
             feed = {one.name: _column(one, *by_name[one.name]) for one in found.inputs}
-        given = np.asarray(session.run([wanted], feed)[0])
+        with telling_memory():
+            given = np.asarray(session.run([wanted], feed)[0])
         if given.ndim == 2:
             if given.shape[1] > 1 and index is None:
                 raise ValueError("the model gives several numbers for a row and the card names none of them")

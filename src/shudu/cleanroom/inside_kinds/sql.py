@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from shudu.cleanroom.inside_kinds.declared import codes, numbers, require_columns, unpack
+from shudu.cleanroom.inside_kinds.declared import codes, numbers, require_columns, telling_memory, unpack
 
 Floats = npt.NDArray[np.float64]
 
@@ -40,7 +40,8 @@ def load(model: bytes, inputs: list[list[str]], output: dict[str, Any]) -> Calla
         # As a C stream: a scan of a pyarrow table would start threads, and wait for ever where there are none.
         stream = pa.RecordBatchReader.from_batches(prepared.schema, [prepared]).__arrow_c_stream__()
         connection.register("input", stream)
-        ((_, given),) = connection.execute(text).fetchnumpy().items()
+        with telling_memory():
+            ((_, given),) = connection.execute(text).fetchnumpy().items()
         return np.ma.filled(given.astype(np.float64), np.nan)
 
     return score

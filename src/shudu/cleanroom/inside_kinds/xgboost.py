@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from shudu.cleanroom.inside_kinds.declared import matrix, require_columns, unpack
+from shudu.cleanroom.inside_kinds.declared import matrix, require_columns, telling_memory, unpack
 
 Floats = npt.NDArray[np.float64]
 
@@ -77,4 +77,5 @@ def load(model: bytes, inputs: list[list[str]], output: dict[str, Any]) -> Calla
 
 def _must(result: int) -> None:
     if result:
-        raise ValueError(_LIBRARY.XGBGetLastError().decode("utf-8", "replace").splitlines()[0])
+        with telling_memory():
+            raise ValueError(_LIBRARY.XGBGetLastError().decode("utf-8", "replace").splitlines()[0])
