@@ -170,7 +170,13 @@ def publish_model(
 
         columns = tuple(name.strip() for name in inputs.split(",") if name.strip())
         request = typed(
-            PublishModel, source=file, title=title, title_en=title_en, inputs=columns, card=_model_card(card), findable=findable
+            PublishModel,
+            source=file,
+            title=title,
+            title_en=title_en,
+            inputs=columns,
+            card=_model_card(card),
+            findable=findable,
         )
         asset = actions.publish_model(current.actor(owner), request, idempotency_key=key)
         current.show(describe(asset), Text("模型已发布。", "The model is published."))
