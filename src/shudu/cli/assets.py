@@ -42,8 +42,11 @@ def _json_object(source: Path | None, code: str, what: Text) -> dict[str, Any]:
     """An object from a JSON file; its fields are checked when it becomes a typed input."""
     if source is None:
         return {}
-    fields = _json_object(source)
-    if fields is None:
+    try:
+        fields = json_module.loads(source.read_text("utf-8"))
+    except (OSError, ValueError):
+        fields = None
+    if not isinstance(fields, dict):
         raise Invalid(
             code,
             Text(f"{what.zh}不是可读的 JSON 对象。", f"The {what.en} is not a readable JSON object."),
@@ -51,29 +54,6 @@ def _json_object(source: Path | None, code: str, what: Text) -> dict[str, Any]:
             {"file": source.name},
         )
     return fields
-
-
-def _model_card(source: Path | None) -> dict[str, Any] | None:
-    """The model card from a JSON file; the kind of model checks what it says."""
-    if source is None:
-        return None
-    card = _json_object(source)
-    if card is None:
-        raise Invalid(
-            "card.not_json",
-            Text("模型说明文件不是可读的 JSON 对象。", "The model card is not a readable JSON object."),
-            Text("格式见 docs/adding-a-model-kind.md。", "docs/adding-a-model-kind.md has its format."),
-            {"file": source.name},
-        )
-    return card
-
-
-def _json_object(source: Path) -> dict[str, Any] | None:
-    try:
-        found = json_module.loads(source.read_text("utf-8"))
-    except (OSError, RecursionError, ValueError):
-        return None
-    return found if isinstance(found, dict) else None
 
 
 def publish(
@@ -175,7 +155,7 @@ def publish_model(
             title=title,
             title_en=title_en,
             inputs=columns,
-            card=_model_card(card),
+            card=_json_object(card, "card.not_json", Text("模型说明文件", "model card")) if card else None,
             findable=findable,
         )
         asset = actions.publish_model(current.actor(owner), request, idempotency_key=key)
