@@ -64,11 +64,11 @@ def test_a_run_without_a_result_costs_nothing(funded: Console) -> None:
     said = funded.say("runs", "start", order, "--wait", "--json")
     assert said.code == 1
     assert said.json["state"] == "failed"
-    assert said.json["error"]["code"] == "release.too_few"
+    assert said.json["error"]["code"] == "release.withheld"
     assert funded.funds(BUYER) == (500_000, 0)
     assert funded.do("orders", "show", order)["state"] == "failed"
     # The count came back with the money: the order can be run again.
-    assert funded.say("runs", "start", order, "--wait", "--json").json["error"]["code"] == "release.too_few"
+    assert funded.say("runs", "start", order, "--wait", "--json").json["error"]["code"] == "release.withheld"
 
 
 def test_keys_make_retries_harmless(funded: Console) -> None:

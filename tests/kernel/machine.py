@@ -136,7 +136,7 @@ class Kernel(Trading):
                     case "overtaken":
                         return self.foresee_other(order, attempt + 1, later, small)
                 if small:
-                    return Outcome("failed", "", attempt, lease, "release.too_few")
+                    return Outcome("failed", "", attempt, lease, "release.withheld")
                 if manner == "revoked":
                     return Outcome("failed", "", 1, lease, "agreement.revoked")
             step, attempt, lease = {"bind": "compute", "compute": "close"}[step], 1, now + LEASE
@@ -145,7 +145,7 @@ class Kernel(Trading):
         """What the worker that overtakes the first one makes of the rest."""
         code = "run.internal" if attempt > ATTEMPTS else self.model.failing(order, "compute", later)
         if code or small:
-            return Outcome("failed", "", attempt, later + LEASE, code or "release.too_few")
+            return Outcome("failed", "", attempt, later + LEASE, code or "release.withheld")
         return Outcome("closed", "", 1, later + LEASE)
 
     def break_down(self) -> None:

@@ -7,11 +7,17 @@ class CleanroomConfig(AppConfig):
     label = "cleanroom"
 
     def ready(self) -> None:
-        from shudu.runs.types import register_kind
+        from shudu.cases.types import register
+        from shudu.runs.types import register_chore, register_keeper, register_kind
 
-        from . import kinds, remembered
+        from . import handlers, kinds, queries, remembered, rules
+        from .procedures import RELEASE
         from .steps import SCORING
 
+        register(RELEASE)
+        rules.register()
+        register_keeper(queries.evidence_digests)
+        register_chore(handlers.lapse_held)
         remembered.remember_in(settings.OPTIONS.home / "sandbox")
         kinds.register()
         register_kind(SCORING)

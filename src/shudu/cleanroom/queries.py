@@ -1,7 +1,97 @@
-"""What doors may ask the clean room."""
+"""Every read of releases."""
 
 from __future__ import annotations
 
-from .diagnosis import Diagnosis, Part, diagnose
+import json
+from typing import Any
 
-__all__ = ["Diagnosis", "Part", "diagnose"]
+from django.db.models import QuerySet
+
+from shudu.cases import queries as cases
+from shudu.lake import queries as lake
+from shudu.lake.types import Place, StoredFile
+from shudu.policy import clock
+from shudu.policy.permissions import Permission
+from shudu.policy.rules import decide, visible
+from shudu.policy.types import Actor, not_found
+from shudu.runs import queries as runs
+
+from .diagnosis import Diagnosis as Diagnosis
+from .diagnosis import Part as Part
+from .diagnosis import diagnose as diagnose
+from .models import Release as Release
+from .procedures import RELEASE
+
+
+def release_row(run_id: str) -> Release:
+    """The row, for actions that decide for themselves who may."""
+    row = Release.objects.filter(pk=run_id).first()
+    if row is None:
+        raise not_found("放行", "release", run_id)
+    return row
+
+
+def release(actor: Actor, run_id: str) -> Release:
+    """A release that was held and that the actor decides about; anything else is not found."""
+    row = Release.objects.filter(pk=run_id, due__isnull=False).first()
+    if row is None or not decide(actor, Permission.RELEASE_DECIDE, row):
+        raise not_found("放行", "release", run_id)
+    return row
+
+
+def is_entered(run_id: str) -> bool:
+    """Has this run entered its release?"""
+    return Release.objects.filter(pk=run_id).exists()
+
+
+def held(actor: Actor) -> QuerySet[Release]:
+    """What waits for the actor's decision, the most urgent first."""
+    rows = visible(actor, Permission.RELEASE_DECIDE, Release.objects.all())
+    return rows.filter(decision="", due__isnull=False, ended=None, run__in=_held_runs()).order_by("due", "run")
+
+
+def past_due() -> list[str]:
+    """The held runs whose time is over."""
+    rows = Release.objects.filter(decision="", due__lt=clock.now(), ended=None, run__in=_held_runs())
+    return list(rows.values_list("run", flat=True))
+
+
+def _held_runs() -> QuerySet[Any, Any]:
+    return runs.Run.objects.filter(state=runs.Run.State.HELD).values("id")
+
+
+def held_file(row: Release, name: str) -> bytes:
+    """What would leave, byte for byte, for whoever decides about it."""
+    run = runs.run_row(row.run)
+    bound = run.done["bind"]
+    file = next((one for one in run.done["compute"]["files"] if one["name"] == name), None)
+    if file is None:
+        raise not_found("文件", "file", name)
+    place = Place(run.party, bound["asset"], bound["version"])
+    return lake.store().read_file(StoredFile.from_json(file), place)
+
+
+def evidence(row: Release) -> bytes | None:
+    """The release's checks.json, for the data's owner; None once it is erased with its version."""
+    if not row.evidence:
+        return None
+    place = Place(row.owner, row.asset, row.evidence["version"])
+    return lake.store().read_file(StoredFile.from_json(row.evidence["file"]), place)
+
+
+def checks(row: Release) -> list[dict[str, Any]]:
+    """Every check with its evidence, for the data's owner."""
+    found = evidence(row)
+    listed: list[dict[str, Any]] = json.loads(found)["checks"] if found else []
+    return listed
+
+
+def evidence_digests() -> dict[str, str]:
+    """The stored files that releases vouch for, by path with their SHA-256."""
+    rows = Release.objects.values_list("evidence", flat=True)
+    return {one["file"]["path"]: one["file"]["sha256"] for one in rows if one}
+
+
+def case_of(run_id: str) -> str:
+    """The case of a held release."""
+    return cases.case(run_id, RELEASE.name).id

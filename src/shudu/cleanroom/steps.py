@@ -12,20 +12,18 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-import pyarrow as pa
-
 from shudu.agreements import queries as agreements
 from shudu.agreements.types import Nothing, ProposedUse, Release, onward_to_json
 from shudu.catalog import queries as catalog
 from shudu.catalog.types import Offered, Result
 from shudu.lake import queries as lake
-from shudu.lake.types import Column, Place
+from shudu.lake.types import Column
 from shudu.policy import ids
 from shudu.policy.rules import refuse_unless
 from shudu.policy.types import Conflict, Decision, Refused, Text
-from shudu.runs.types import Outcome, RunKind, Step, Work
+from shudu.runs.types import Hold, Outcome, RunKind, Step, Work
 
-from . import release
+from . import publishing, release
 from .bubblewrap import prepare, sandbox
 from .evaluators import EVALUATORS
 from .kinds import KINDS
@@ -39,6 +37,7 @@ def bind(work: Work) -> Mapping[str, Any]:
     model, model_bytes = _model(work)
     _exactly_agreed(work, data, agreed, model, model_bytes)
     check_columns(model.inputs, data.columns)
+    publishing.check_cap(work)
     sandbox().capabilities()
     return {"asset": ids.new("asset"), "version": ids.new("version")}
 
@@ -57,32 +56,23 @@ def compute(work: Work) -> Mapping[str, Any]:
         job = JobSpec(model.kind, model.job, folder / "data.arrow", rows, model.inputs, output, limits)
         raw = sandbox().run(job)
     scores = read_scores(raw, rows, output)
-    trusted = [_entity_key(data), *sorted(agreed.group_by)]
-    trusted_rows = store.read_table(files, place, trusted)
-    released = release.release(scores, trusted_rows, _spec(data, agreed, (output.min, output.max)))
-    if released.held:
-        raise _unjudged(released)
-    products = {"product.csv": release.to_csv(released.table), "product.parquet": release.to_parquet(released.table)}
-    where = Place(work.party, work.done["bind"]["asset"], work.done["bind"]["version"])
-    stored = store.write_files(products, where)
+    trusted = store.read_table(files, place, [_entity_key(data), *sorted(agreed.group_by)])
+    spec = _spec(data, agreed, (output.min, output.max))
+    made = publishing.work_out(work, data, lambda history: release.release(scores, trusted, spec, history), spec.policy)
     return {
-        "files": [file.to_json() for file in stored],
-        "columns": [column.to_json() for column in _columns(released.table.schema)],
-        "rows": released.table.num_rows,
-        "checks": [check.to_json() for check in released.checks],
-        "meters": {
-            "rows_in": rows,
-            "rows_out": released.table.num_rows,
-            "bytes_out": sum(file.bytes for file in stored),
-        },
+        **made,
+        "meters": {"rows_in": rows, **made["meters"]},
         "sandbox": sandbox().capabilities().report(),
     }
 
 
-def close(work: Work) -> Outcome:
-    """Hand over what was made, if every agreement still permits it."""
+def close(work: Work) -> Outcome | Hold:
+    """Hand over what was made, if every agreement still permits it, and if what was held was let go."""
     _permitted(work)
     made, bound = work.done["compute"], work.done["bind"]
+    decision = publishing.decision(work)
+    if isinstance(decision, Hold):
+        return decision
     onward = agreements.derived_onward([item.agreement for item in work.inputs])
     if isinstance(onward, Nothing):
         raise Conflict(
@@ -107,7 +97,7 @@ def close(work: Work) -> Outcome:
         terms=onward_to_json(onward),
         run=work.run,
     )
-    return Outcome(result, made["checks"], made["sandbox"], made["meters"])
+    return Outcome(result, made["checks"], made["sandbox"], made["meters"], decision)
 
 
 SCORING = RunKind("compute", (Step("bind", bind), Step("compute", compute), Step("close", close)), idle=prepare)
@@ -164,19 +154,6 @@ def _spec(data: Offered, agreed: Release, output: tuple[float, float]) -> releas
     return release.ReleaseSpec(_entity_key(data), tuple(sorted(grouped)), grouped, policy, output)
 
 
-def _unjudged(released: release.Released) -> release.ReleaseRefused:
-    error = release.ReleaseRefused(
-        "release.unjudged",
-        Text(
-            "输出规则无法自动作出判断，不予输出。",
-            "The rules of release came to no answer by themselves, so nothing leaves.",
-        ),
-        Text("请数据提供方查看检查记录。", "The provider should look at the checks."),
-    )
-    error.checks = released.checks
-    return error
-
-
 def _entity_key(data: Offered) -> str:
     if data.entity_key is None:
         raise Conflict(
@@ -188,10 +165,3 @@ def _entity_key(data: Offered) -> str:
             Text("请提供方声明主体键后重新发布。", "Ask the provider to declare one and publish again."),
         )
     return data.entity_key
-
-
-def _columns(schema: pa.Schema) -> tuple[Column, ...]:
-    return tuple(Column(field.name, _DUCKDB.get(str(field.type), "VARCHAR"), field.nullable) for field in schema)
-
-
-_DUCKDB = {"bool": "BOOLEAN", "int64": "BIGINT", "double": "DOUBLE"}

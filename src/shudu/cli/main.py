@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from . import assets, backup, evidence, house, offers, orders, parties, quality, sandbox
+from . import assets, backup, evidence, house, offers, orders, parties, quality, releases, sandbox
 
 app = typer.Typer(
     name="shudu",
@@ -31,6 +31,7 @@ app.add_typer(orders.orders, name="orders")
 app.add_typer(offers.agreements, name="agreements")
 app.add_typer(orders.runs, name="runs")
 app.add_typer(orders.results, name="results")
+app.add_typer(releases.releases, name="releases")
 app.add_typer(evidence.receipts, name="receipts")
 app.add_typer(evidence.ledger, name="ledger")
 app.add_typer(sandbox.app, name="sandbox")

@@ -147,6 +147,7 @@ def _show_run(current: Session, run: Run, actor: Actor) -> None:
     sentences = {
         "closed": Text("任务完成，已放行经检查的结果。", "The run is closed; only the checked result left."),
         "failed": Text("任务未完成，未扣款。", "The run failed; nothing was charged."),
+        "held": Text("结果待数据提供方审核后放行。", "The result waits for the data's owner to let it go."),
         "queued": Text("任务在排队或运行中。", "The run is queued or going on."),
     }
     if run.error:

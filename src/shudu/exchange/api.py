@@ -63,7 +63,7 @@ class Started(BaseModel):
     """A run in the queue."""
 
     id: str
-    state: Literal["queued", "closed", "failed"]
+    state: Literal["queued", "held", "closed", "failed"]
     order: str
 
     @classmethod

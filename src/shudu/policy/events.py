@@ -30,8 +30,10 @@ class Event(StrEnum):
     ORDER_SETTLED = "order.settled"
     PARTY_CREATED = "party.created"
     QUALITY_DECLARED = "quality.declared"
+    RELEASE_DECIDED = "release.decided"
     RUN_CLOSED = "run.closed"
     RUN_FAILED = "run.failed"
+    RUN_HELD = "run.held"
     RUN_RESTARTED = "run.restarted"
     RUN_STARTED = "run.started"
     TOKEN_ISSUED = "token.issued"
@@ -71,6 +73,7 @@ LEAVES: dict[Event, Leaf] = {
     Event.ORDER_SETTLED: Leaf(1, ("order", "run", "amount_fen", "split_fen")),
     Event.PARTY_CREATED: Leaf(1, ("party", "kind", "code", "roles")),
     Event.QUALITY_DECLARED: Leaf(1, ("asset", "rules", "rules_sha256", "version", "counts_sha256")),
+    Event.RELEASE_DECIDED: Leaf(1, ("run", "case", "decision", "held_for", "files", "opinion_sha256")),
     Event.RUN_CLOSED: Leaf(
         2,
         (
@@ -83,6 +86,7 @@ LEAVES: dict[Event, Leaf] = {
             "outputs",  # [{"version", "files": {name: sha256}}]
             "checks",  # [{"name", "ok"}]: what everybody who may see the run may know
             "checks_sha256",  # of the checks with their counts: disclosed only to who may see those (`CONFIDENTIAL`)
+            "decision",  # {} or {"case", "by", "held_for", "opinion_sha256", "time"}: held, and let go by whom
             "sandbox",
             "meters",
             "started",
@@ -90,6 +94,7 @@ LEAVES: dict[Event, Leaf] = {
         ),
     ),
     Event.RUN_FAILED: Leaf(1, ("run", "kind", "party", "order", "code")),
+    Event.RUN_HELD: Leaf(1, ("run", "case", "owner", "held_for")),
     Event.RUN_RESTARTED: Leaf(1, ("run", "failed", "order", "party", "code")),
     Event.RUN_STARTED: Leaf(1, ("run", "kind", "party", "order", "purpose", "inputs")),
     Event.TOKEN_ISSUED: Leaf(1, ("token", "party", "scopes", "expires")),
@@ -105,8 +110,8 @@ Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 def _run_closed_2(fields: dict[str, Any]) -> dict[str, Any]:
-    """Version 1 said of the checks only their digest; which rules they were, nobody can tell from it."""
-    return {**fields, "checks": []}
+    """Version 1 said of the checks only their digest; which rules they were, nobody can tell; none was held."""
+    return {**fields, "checks": [], "decision": {}}
 
 
 UPCASTERS: dict[tuple[Event, int], Upcaster] = {(Event.RUN_CLOSED, 1): _run_closed_2}

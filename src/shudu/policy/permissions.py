@@ -29,6 +29,7 @@ class Permission(StrEnum):
     PARTY_MANAGE = "party.manage"
     PARTY_READ = "party.read"
     QUALITY_DECLARE = "quality.declare"
+    RELEASE_DECIDE = "release.decide"
     RESULT_DOWNLOAD = "result.download"
     RUN_CARRY = "run.carry"
     RUN_READ = "run.read"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 import rfc8785
 
 from shudu.agreements import queries as agreements
+from shudu.cases import actions as cases
 from shudu.catalog import actions as catalog_actions
 from shudu.catalog import queries as catalog
 from shudu.catalog.types import Result
@@ -20,7 +22,7 @@ from shudu.policy.types import Actor, Conflict, ShuduError, Text
 
 from .models import Run, RunInput, RunOutput
 from .queries import inputs_of, run_row
-from .types import Input, Outcome, StartRun, kind_of
+from .types import Hold, Input, Outcome, StartRun, Withheld, kind_of
 
 
 @part_of_action
@@ -72,7 +74,7 @@ def close(actor: Actor, run_id: str, lease_holder: str, outcome: Outcome) -> Run
     run.state, run.step, run.closed = Run.State.CLOSED, "", clock.now()
     run.checks, run.meters = outcome.checks, outcome.meters
     run.save()
-    record(run.id, _closing(run, [_output(result)], outcome.sandbox))
+    record(run.id, _closing(run, [_output(result)], outcome.sandbox, outcome.decision))
     return run
 
 
@@ -85,7 +87,48 @@ def fail(actor: Actor, run_id: str, lease_holder: str, error: ShuduError) -> Run
         record_nothing()
         return run
     _hold(run, lease_holder)
+    return _failed(run, error)
+
+
+@action(Permission.RUN_CARRY, Event.RUN_HELD)
+def hold(actor: Actor, run_id: str, lease_holder: str, held: Hold) -> Run:
+    """Stop a run until a person has decided about its result; opens the case. Its step is done again after `resume`."""
+    run = run_row(run_id)
+    require(actor, Permission.RUN_CARRY, run)
+    if run.state != Run.State.QUEUED:
+        record_nothing()
+        return run
+    _hold(run, lease_holder)
+    case = cases.open_case(held.procedure, run.id, held.owner)
+    run.state, run.lease_until, run.lease_holder = Run.State.HELD, None, ""
+    run.save(update_fields=["state", "lease_until", "lease_holder"])
+    record(run.id, {"run": run.id, "case": case.id, "owner": held.owner, "held_for": list(held.reasons)})
+    return run
+
+
+@part_of_action
+def resume(run_id: str) -> None:
+    """Let a held run go on where it stopped: somebody has decided, as the action that calls this records."""
+    if not Run.objects.filter(pk=run_id, state=Run.State.HELD).update(state=Run.State.QUEUED, attempt=0):
+        raise _not_held(run_id)
+
+
+@part_of_action
+@action(Permission.RUN_CARRY, Event.RUN_FAILED)
+def end_held(actor: Actor, run_id: str, error: ShuduError) -> Run:
+    """End a held run without its result: somebody has decided, or nobody has in time."""
+    run = run_row(run_id)
+    require(actor, Permission.RUN_CARRY, run)
+    if run.state != Run.State.HELD:
+        raise _not_held(run_id)
+    return _failed(run, error)
+
+
+@part_of_action
+def _failed(run: Run, error: ShuduError) -> Run:
     run.state, run.step, run.closed = Run.State.FAILED, "", clock.now()
+    if isinstance(error, Withheld):
+        run.checks = [dict(check) for check in error.checks]
     run.error = {"code": error.code, "message": {"zh": error.message.zh, "en": error.message.en}}
     if error.remedy:
         run.error["remedy"] = {"zh": error.remedy.zh, "en": error.remedy.en}
@@ -132,8 +175,17 @@ def deliver(actor: Actor, asset_id: str, file_name: str) -> Run:
     )
     RunInput.objects.create(run=run, role="result", version=version.id, agreement="")
     RunOutput.objects.create(run=run, asset=asset.id, version=version.id)
-    record(run.id, _closing(run, [{"version": version.id, "files": {file.name: file.sha256}}], {}))
+    record(run.id, _closing(run, [{"version": version.id, "files": {file.name: file.sha256}}], {}, {}))
     return run
+
+
+def _not_held(run_id: str) -> Conflict:
+    return Conflict(
+        "run.not_held",
+        Text("该任务不在待放行状态。", "This run is not held."),
+        None,
+        {"run": run_id},
+    )
 
 
 def _hold(run: Run, lease_holder: str) -> None:
@@ -148,7 +200,9 @@ def _hold(run: Run, lease_holder: str) -> None:
 
 
 @part_of_action
-def _closing(run: Run, outputs: list[dict[str, Any]], sandbox: dict[str, Any]) -> dict[str, Any]:
+def _closing(
+    run: Run, outputs: list[dict[str, Any]], sandbox: dict[str, Any], decision: Mapping[str, Any]
+) -> dict[str, Any]:
     return {
         "run": run.id,
         "kind": run.kind,
@@ -159,6 +213,7 @@ def _closing(run: Run, outputs: list[dict[str, Any]], sandbox: dict[str, Any]) -
         "outputs": outputs,
         "checks": [{"name": check["name"], "ok": check["ok"]} for check in run.checks],
         "checks_sha256": hashlib.sha256(rfc8785.dumps(run.checks)).hexdigest(),
+        "decision": dict(decision),
         "sandbox": sandbox,
         "meters": run.meters,
         "started": clock.stamp(run.created),

@@ -50,7 +50,7 @@ class Run(BaseModel):
 
     id: str
     kind: str
-    state: Literal["queued", "closed", "failed"]
+    state: Literal["queued", "held", "closed", "failed"]
     step: str | None
     party: str
     order: str | None

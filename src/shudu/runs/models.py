@@ -14,6 +14,7 @@ class Run(models.Model):
 
     class State(models.TextChoices):
         QUEUED = "queued"
+        HELD = "held"
         CLOSED = "closed"
         FAILED = "failed"
 

@@ -18,7 +18,7 @@ from shudu.policy.rules import decide, visible
 from shudu.policy.types import Actor, Role, not_found
 
 from .models import Run, RunInput, RunOutput
-from .types import Input
+from .types import Input, kept_digests
 
 __all__ = [
     "Run",
@@ -101,16 +101,22 @@ def output_of(run_id: str) -> RunOutput | None:
 
 
 def checks(actor: Actor, run: Run) -> list[dict[str, Any]]:
-    """A run's release checks, for a buyer without their evidence: counts of what was merged would tell how large the
-    groups were that may not leave."""
+    """A run's release checks. Their evidence is for the data's owner and the overseers: counts of what was merged would
+    tell others how large the groups were that may not leave; and of a run whose result did not leave, which of the
+    rules it broke."""
     if sees_evidence(actor, run):
         return list(run.checks)
+    if run.state != Run.State.CLOSED:
+        return []
     return [{"name": check["name"], "ok": check["ok"]} for check in run.checks]
 
 
 def sees_evidence(actor: Actor, run: Run) -> bool:
-    """May the actor see the counts the checks went by, and so the salt of their digest? Whoever bought the run: no."""
-    return actor.party != run.party or bool(actor.roles & {Role.OPERATOR, Role.AUDITOR, Role.SYSTEM})
+    """May the actor see the counts the checks went by, and so the salt of their digest? Buyer and modeller: no."""
+    if actor.roles & {Role.OPERATOR, Role.AUDITOR, Role.SYSTEM}:
+        return True
+    data = [item.agreement for item in inputs_of(run) if item.role == "data"]
+    return actor.party != run.party and actor.party in agreements.assigners(data)
 
 
 def receipt_of(actor: Actor, run_id: str) -> dict[str, Any]:
@@ -129,9 +135,9 @@ def delivered(run: Run) -> tuple[StoredFile, Place]:
 
 def stored_digests() -> dict[str, str]:
     """What must lie in the lake, by path with its SHA-256: the files of every version, and those that a waiting run has
-    made and is about to enter."""
-    expected = catalog.stored_digests()
-    for done in Run.objects.filter(state=Run.State.QUEUED).values_list("done", flat=True):
+    made and is about to enter, or that other rooms vouch for."""
+    expected = {**catalog.stored_digests(), **kept_digests()}
+    for done in Run.objects.filter(state__in=[Run.State.QUEUED, Run.State.HELD]).values_list("done", flat=True):
         expected.update({file["path"]: file["sha256"] for step in done.values() for file in step.get("files", ())})
     return expected
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from shudu.catalog.types import Result
-from shudu.policy.types import Invalid, Text
+from shudu.policy.types import Conflict, Invalid, Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +56,35 @@ class Outcome:
     checks: list[dict[str, Any]]
     sandbox: dict[str, Any]
     meters: dict[str, int]
+    # Of a result that was held: {"case", "by", "held_for", "opinion_sha256", "time"}.
+    decision: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """What the last step returns instead while a person must decide: by which procedure, whose case, what for."""
+
+    procedure: str
+    owner: str
+    reasons: tuple[str, ...]
+
+
+class Withheld(Conflict):
+    """A run ends without a result for what its checks found: its party is told a code, its data's owner `checks`."""
+
+    checks: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
     """One idempotent step: it may be killed anywhere and done again.
 
-    `do(work)` returns what later steps need, as JSON; the last step of a kind returns an `Outcome`.
+    `do(work)` returns what later steps need, as JSON; the last step of a kind returns an `Outcome`, or a
+    `Hold`, and is done again when somebody has decided.
     """
 
     name: str
-    do: Callable[[Work], Mapping[str, Any] | Outcome]
+    do: Callable[[Work], Mapping[str, Any] | Outcome | Hold]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +105,27 @@ class RunKind:
 
 
 _kinds: dict[str, RunKind] = {}
+_keepers: list[Callable[[], Mapping[str, str]]] = []
+_chores: list[Callable[[], None]] = []
+
+
+def register_keeper(digests: Callable[[], Mapping[str, str]]) -> None:
+    """Let a room vouch for stored files that no version has, by path with their SHA-256: no sweep takes them."""
+    _keepers.append(digests)
+
+
+def kept_digests() -> dict[str, str]:
+    """The files that rooms vouch for."""
+    return {path: digest for digests in _keepers for path, digest in digests().items()}
+
+
+def register_chore(chore: Callable[[], None]) -> None:
+    """Let a room look after what falls due: the worker calls it every minute. Safe to do twice."""
+    _chores.append(chore)
+
+
+def chores() -> tuple[Callable[[], None], ...]:
+    return tuple(_chores)
 
 
 def register_kind(kind: RunKind) -> None:

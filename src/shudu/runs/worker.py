@@ -30,11 +30,12 @@ from shudu.policy.types import Conflict, ShuduError, Text
 from . import actions
 from .models import Run
 from .queries import inputs_of, stored_digests
-from .types import Outcome, Work, idle, kind_of
+from .types import Hold, Outcome, Work, chores, idle, kind_of
 
 log = logging.getLogger("shudu.worker")
 MAX_ATTEMPTS = 5
 SWEEP_EVERY = 3600.0  # seconds
+CHORES_EVERY = 60.0
 
 
 class Worker:
@@ -53,12 +54,16 @@ class Worker:
 
     def loop(self, stopped: threading.Event, pause: float = 0.2) -> None:
         """Work until told to stop; an error is logged and never ends the loop."""
-        swept = 0.0
+        swept = looked = 0.0
         while not stopped.is_set():
             try:
                 if time.monotonic() - swept > SWEEP_EVERY:
                     sweep()
                     swept = time.monotonic()
+                if time.monotonic() - looked > CHORES_EVERY:
+                    for chore in chores():
+                        chore()
+                    looked = time.monotonic()
                 busy = self.tick()
                 if not busy:
                     idle()
@@ -97,6 +102,9 @@ class Worker:
                     outcome = step.do(_work(run))
                 if isinstance(outcome, Outcome):
                     actions.close(identity.system(), run.id, self.name, outcome)
+                    return
+                if isinstance(outcome, Hold):
+                    actions.hold(identity.system(), run.id, self.name, outcome)
                     return
                 if not self._advance(run, kind.after(step.name) or "", step.name, dict(outcome)):
                     return

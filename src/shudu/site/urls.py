@@ -3,7 +3,20 @@
 from allauth.account import views as account
 from django.urls import include, path
 
-from . import acting, assets, catalogue, display, evidence, market, orders, organisation, oversight, pages, receipts
+from . import (
+    acting,
+    assets,
+    catalogue,
+    display,
+    evidence,
+    market,
+    orders,
+    organisation,
+    oversight,
+    pages,
+    receipts,
+    releasing,
+)
 
 urlpatterns = [
     path("", pages.home, name="home"),
@@ -34,6 +47,10 @@ urlpatterns = [
     path("receipts/<str:event>/<str:subject>/file/", receipts.file, name="receipt_file"),
     path("verify/", receipts.verify, name="verify"),
     path("ledger/", receipts.explorer, name="ledger"),
+    path("releases/", releasing.releases, name="releases"),
+    path("releases/<str:run_id>/", releasing.release, name="release"),
+    path("releases/<str:run_id>/approve/", releasing.decide, {"verb": "approve"}, name="release_approve"),
+    path("releases/<str:run_id>/refuse/", releasing.decide, {"verb": "refuse"}, name="release_refuse"),
     path("desk/", oversight.desk, name="desk"),
     path("desk/runs/<str:run_id>/restart/", oversight.restart, name="desk_restart"),
     path("audit/", oversight.audit, name="audit"),

@@ -38,8 +38,10 @@ EVENTS = {
     Event.ORDER_RELEASED: Text("释放预留额度", "Reservation released"),
     Event.ORDER_SETTLED: Text("结算", "Settled"),
     Event.PARTY_CREATED: Text("登记主体", "Party registered"),
+    Event.RELEASE_DECIDED: Text("放行审核", "Release decided"),
     Event.RUN_CLOSED: Text("任务完成", "Run closed"),
     Event.RUN_FAILED: Text("任务未完成", "Run failed"),
+    Event.RUN_HELD: Text("任务待放行", "Run held"),
     Event.RUN_RESTARTED: Text("任务重新开始", "Run started again"),
     Event.RUN_STARTED: Text("任务开始", "Run started"),
     Event.TOKEN_ISSUED: Text("签发令牌", "Token issued"),
@@ -108,8 +110,12 @@ SHARES = {
     "platform": Text("交易平台", "exchange"),
 }
 CHECKS = {
+    "differencing": Text(
+        "与此前的结果相减，推不出过小的组", "No small group can be told by subtracting earlier results"
+    ),
     "group_by": Text("只按约定的列分组", "Grouped by agreed columns only"),
     "key": Text("每行都说得清是谁的", "Every row names its entity"),
+    "singled_out": Text("得分不会显出少数主体", "The scores single nobody out"),
     "text": Text("分组取值不是自由文字", "Group values are no free text"),
     "too_few": Text("每组达到最小分组", "Every group is large enough"),
     "too_large": Text("结果的行数不超限", "The result is not too large"),
@@ -122,9 +128,11 @@ EVIDENCE = {
     "entities_in": Text("主体", "entities"),
     "groups_dominated": Text("过于集中的组", "groups too unequal"),
     "groups_in": Text("分组", "groups"),
+    "groups_lone": Text("少数得分即可左右的组", "groups a few scores make"),
     "groups_merged": Text("并入合并组", "groups put into the remainder"),
     "groups_out": Text("放行的组", "groups released"),
     "groups_pulled_in": Text("一同并入的组", "groups put in with them"),
+    "groups_told_apart": Text("相减可推出的组", "groups told by subtracting"),
     "groups_small": Text("过小的组", "groups too small"),
     "max_bytes": Text("字节上限", "most bytes"),
     "max_columns": Text("列数上限", "most columns"),
@@ -133,8 +141,11 @@ EVIDENCE = {
     "min_group": Text("最小分组", "minimum group"),
     "nulls": Text("空值", "empty values"),
     "parquet_bytes": Text("Parquet 字节", "bytes as Parquet"),
+    "releases_compared": Text("比对过的放行", "releases compared with"),
+    "releases_unread": Text("无法读取的放行", "releases that could not be read"),
     "refused": Text("不许分组的列", "columns not to group by"),
     "rows": Text("行", "rows"),
+    "unfinished": Text("未完成的比对", "comparisons not finished"),
     "too_long": Text("过长的取值", "values too long"),
 }
 # The fields a receipt discloses.

@@ -126,7 +126,7 @@ def test_no_page_is_empty(loaded: Load) -> None:
     assert found["orders"]["settled"] >= 6
     assert found["orders"]["failed"] == 1
     assert not {"placed", "running"} & set(found["orders"])
-    assert found["runs"] == {"compute/closed/": 8, "compute/failed/release.too_few": 1, "delivery/closed/": 3}
+    assert found["runs"] == {"compute/closed/": 8, "compute/failed/release.withheld": 1, "delivery/closed/": 3}
     assert found["settlements"] == {"released": 1, "settled": 8}
 
 

@@ -172,6 +172,7 @@ PAGES: list[tuple[str, str, Callable[[Town], list[str]]]] = [
     ("buyer", "statement", lambda town: []),
     ("buyer", "tokens", lambda town: []),
     ("operator", "desk", lambda town: []),
+    ("provider", "releases", lambda town: []),
     ("auditor", "audit", lambda town: []),
 ]
 FRAGMENTS = {"search"}

@@ -18,6 +18,7 @@ from ninja.renderers import JSONRenderer
 from shudu.accounts import api as accounts
 from shudu.agreements import api as agreements
 from shudu.catalog import api as catalog
+from shudu.cleanroom import api as cleanroom
 from shudu.exchange import api as exchange
 from shudu.govern import api as govern
 from shudu.identity import api as identity
@@ -69,6 +70,7 @@ for prefix, router in {
     "/agreements": agreements.agreements,
     "/runs": runs.runs,
     "/results": runs.results,
+    "/releases": cleanroom.releases,
 }.items():
     api.add_router(prefix, router)
 api.add_router("/assets", govern.quality)
