@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-CHROMIUM = shutil.which("chromium")
-AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
-EXAMPLE = ROOT / "docs" / "example"
-PASSWORD = "芙蓉花开早晚三醉-2026"
+from journeys.browser import CHROMIUM, EXAMPLE, Reader, served
+
 PEOPLE = """
 import os, sys
 from pathlib import Path
@@ -51,70 +41,9 @@ playwright = pytest.importorskip("playwright.sync_api", reason="playwright is no
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[str]:
-    """A fresh home with three organisations, served, with its worker."""
-    home = tmp_path / "home"
-    env = {**os.environ, "SHUDU_HOME": str(home), "SHUDU_KEYS": str(tmp_path / "keys")}
-    subprocess.run([sys.executable, "-c", PEOPLE, str(home), PASSWORD], env=env, check=True)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    start = [sys.executable, "-m", "shudu.cli"]
-    with (tmp_path / "log").open("wb") as log:
-        both = [
-            subprocess.Popen(
-                [*start, "serve", "--home", str(home), "--port", str(port)], env=env, stdout=log, stderr=log
-            ),
-            subprocess.Popen([*start, "worker", "--home", str(home)], env=env, stdout=log, stderr=log),
-        ]
-        try:
-            address = f"http://localhost:{port}"
-            for _ in range(240):
-                try:
-                    urllib.request.urlopen(f"{address}/healthz", timeout=2).close()
-                    break
-                except OSError:
-                    time.sleep(0.25)
-            yield address
-        finally:
-            for process in both:
-                process.terminate()
-            for process in both:
-                process.wait(20)
-
-
-class Reader:
-    """Somebody at a browser. What the console says and what is missing is kept, to fail the journey."""
-
-    def __init__(self, browser: object, site: str, username: str) -> None:
-        self.context = browser.new_context(locale="zh-CN", accept_downloads=True)  # type: ignore[attr-defined]
-        self.page = self.context.new_page()
-        self.wrong: list[str] = []
-        self.page.on("console", lambda said: said.type == "error" and self.wrong.append(said.text))
-        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
-        self.page.on("response", lambda got: got.status >= 400 and self.wrong.append(f"{got.status} {got.url}"))
-        self.site = site
-        self.go("/sign-in/")
-        self.page.fill("[name=login]", username)
-        self.page.fill("[name=password]", PASSWORD)
-        self.press("登录")
-
-    def go(self, path: str) -> None:
-        self.page.goto(path if path.startswith("http") else self.site + path)
-
-    def press(self, words: str) -> None:
-        self.page.locator("main").get_by_role("button", name=words).first.click()
-        self.page.wait_for_load_state()
-
-    def accessible(self) -> list[str]:
-        """What axe finds against WCAG 2.2 A and AA; run outside the page's own policy."""
-        found = self.page.context.new_cdp_session(self.page)
-        found.send("Page.setBypassCSP", {"enabled": True})
-        self.page.reload()
-        self.page.add_script_tag(path=str(AXE))
-        tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-        result = self.page.evaluate("tags => axe.run({runOnly: {type: 'tag', values: tags}})", tags)
-        found.send("Page.setBypassCSP", {"enabled": False})
-        return [f"{self.page.url} {one['id']}: {one['nodes'][0]['html'][:120]}" for one in result["violations"]]
+    """A fresh home with three organisations."""
+    with served(tmp_path, PEOPLE) as address:
+        yield address
 
 
 def test_the_main_job_in_a_browser(site: str, tmp_path: Path) -> None:
@@ -179,7 +108,6 @@ def test_the_main_job_in_a_browser(site: str, tmp_path: Path) -> None:
         product = tmp_path / "product.csv"
         coming.value.save_as(product)
         assert product.read_text("utf-8-sig").startswith("contract,")
-        result = buyer.page.url
 
         buyer.go(f"/receipts/run.closed/{run.rstrip('/').rsplit('/', 1)[1]}/")
         buyer.page.set_input_files("[name=product]", product)
@@ -189,12 +117,7 @@ def test_the_main_job_in_a_browser(site: str, tmp_path: Path) -> None:
         buyer.page.set_input_files("[name=product]", product)
         buyer.press("在本机校验")
         buyer.page.wait_for_selector("[data-verdict=false]", timeout=20_000)
-        receipt = buyer.page.url
 
         for party in (provider, modeller, buyer):
             assert party.wrong == []
-        if AXE.exists():
-            for address in ("/", offer, run, result, receipt, "/me/statement/", "/me/tokens/", "/publish/"):
-                buyer.go(address)
-                assert buyer.accessible() == []
         browser.close()
