@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-INPUT_EXIT = 78
+INPUT_EXIT = 80
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]

@@ -23,7 +23,14 @@ def _library() -> ctypes.CDLL:
     return library
 
 
+def _log(line: bytes) -> None:
+    """The library would write to standard output, where the scores go."""
+    sys.stderr.write(line.decode("utf-8", "replace"))
+
+
 _LIBRARY = _library()
+_LISTENER = ctypes.CFUNCTYPE(None, ctypes.c_char_p)(_log)  # kept for as long as the library may call it
+_LIBRARY.LGBM_RegisterLogCallback(_LISTENER)
 _FLOAT64, _ROW_MAJOR, _NORMAL = 1, 1, 0
 
 

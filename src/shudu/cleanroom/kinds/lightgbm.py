@@ -44,7 +44,7 @@ def admit(data: bytes, card: Mapping[str, Any] | None) -> Admitted:
         )
     declared = parse(card)
     try:
-        text = data.decode("utf-8").replace("\r\n", "\n")
+        text = data.decode("utf-8")
     except UnicodeDecodeError:
         raise broken(_CODE, Text("不是 UTF-8 文本", "it is not text in UTF-8")) from None
     head, *blocks = text.partition("\nend of trees")[0].split("\nTree=")
@@ -55,6 +55,10 @@ def admit(data: bytes, card: Mapping[str, Any] | None) -> Admitted:
         raise broken(_CODE, Text("树的数量不对", "the number of trees is wrong"))
     if _whole(header, "max_feature_idx") + 1 != len(names):
         raise broken(_CODE, Text("特征数量不对", "the number of features is wrong"))
+    # The library finds trees by these sizes, we by their first lines: the two must be the same trees.
+    sizes = [len(f"Tree={block}\n".encode()) for block in blocks]
+    if "\r" in text or _wholes(header.get("tree_sizes", ""), len(blocks)) != sizes:
+        raise broken(_CODE, Text("tree_sizes 与各树不符", "tree_sizes are not the sizes of its trees"))
     trees.check_names(_CODE, declared, names)
     trees.check_index(_CODE, declared, classes)
     _check_categories(text, declared)
