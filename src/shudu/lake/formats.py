@@ -105,8 +105,9 @@ def _looks_delimited(start: bytes) -> bool:
 def _kind_of_object(start: bytes) -> str:
     if b'"FeatureCollection"' in start[:4096]:
         return "geojson"
-    first = start.split(b"\n", 1)[0].rstrip()
-    return "ndjson" if first.endswith(b"}") and first.count(b"{") == first.count(b"}") else "json"
+    first, _, rest = start.partition(b"\n")
+    whole = first.rstrip().endswith(b"}") and first.count(b"{") == first.count(b"}")
+    return "ndjson" if whole and rest.strip() else "json"
 
 
 def _is_dbf(head: bytes) -> bool:

@@ -73,7 +73,8 @@ def find(
     # What most rows have: one row with a cell too many says nothing.
     lengths = Counter(length for cells in filled.values() if (length := _length(cells)))
     width = max(lengths, key=lambda length: (lengths[length], length), default=0)
-    start = next((number for number, cells in filled.items() if _may_be_header(cells, width)), None)
+    titled = {top for top, left, _, right in spans if right > left}
+    start = next((n for n, cells in filled.items() if _may_be_header(cells, width, merged=n in titled)), None)
     if start is None:
         raise _invalid("publish.header", "找不到表头。", "No header was found.", row=1)
     numbers = list(filled)
@@ -121,6 +122,12 @@ def settle(
     return Layout(tuple(header), header[-1] + 1, sources, names, units, kept, (*notes, *more))
 
 
+def checked_names(given: Sequence[str], *, tolerant: bool) -> tuple[tuple[str, ...], list[Note]]:
+    """Names as they will be kept, of columns that a format names itself. Raises Invalid for one that cannot be used."""
+    _, names, notes = _names([clean(name) for name in given], [["x"] * len(given)], 1, tolerant)
+    return names, notes
+
+
 def unit_in(name: str) -> str:
     """The unit a column's name ends with: 金额（万元） has 万元."""
     found = _UNIT.search(name)
@@ -163,12 +170,12 @@ def _spread(number: int, cells: Cells, spans: Sequence[tuple[int, int, int, int]
     return spread
 
 
-def _may_be_header(cells: Cells, width: int) -> bool:
+def _may_be_header(cells: Cells, width: int, *, merged: bool) -> bool:
     there = [cell.strip() for cell in cells if cell and cell.strip()]
     if width == 1:
         return bool(there)
     # A merged title fills the row with one text; a header has names of its own for most columns.
-    return len(set(there)) > 1 and len(there) >= max(2, 0.6 * width)
+    return len(there) >= max(2, 0.6 * width) and not (merged and len(set(there)) == 1)
 
 
 def _header_rows(start: int, numbers: Sequence[int], spans: Sequence[tuple[int, int, int, int]]) -> list[int]:

@@ -34,6 +34,26 @@ def _reader(request: Request) -> Reader:
             from .workbook import open_reader as open_workbook
 
             return open_workbook(request)
+        case "json" | "ndjson":
+            from .records import Records
+
+            return Records(request)
+        case "parquet" | "arrow":
+            from .columnar import open_reader as open_columnar
+
+            return open_columnar(request)
+        case "sqlite":
+            from .database import Table
+
+            return Table(request)
+        case "dbf":
+            from .dbf import Dbf
+
+            return Dbf(request)
+        case "geojson" | "gpkg" | "shapefile":
+            from .shapes import open_reader as open_shapes
+
+            return open_shapes(request)
         case _:
             from .delimited import open_reader as open_delimited
 

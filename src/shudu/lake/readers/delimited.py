@@ -69,9 +69,20 @@ def _lines(request: Request, encoding: str, head: bytes) -> Iterator[Line]:
                 yield number, _too_long(number), ""
                 continue
             try:
-                yield number, line.decode(strict), ""
+                if strict != "utf-8" and not line.isascii() and _is_utf8(line):
+                    yield number, _other_encoding(line, strict, number), line.decode("utf-8")
+                else:
+                    yield number, line.decode(strict), ""
             except UnicodeDecodeError:
                 yield number, _other_encoding(line, strict, number), line.decode(strict, "replace")
+
+
+def _is_utf8(line: bytes) -> bool:
+    """Chinese in UTF-8 also decodes as GB 18030, to nonsense; the reverse hardly ever happens."""
+    try:
+        return any("\u4e00" <= sign <= "\u9fff" for sign in line.decode("utf-8"))
+    except UnicodeDecodeError:
+        return False
 
 
 def _returned(file: BinaryIO) -> Iterator[bytes]:

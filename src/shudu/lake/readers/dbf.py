@@ -1,0 +1,153 @@
+"""dBASE tables (DBF), as cadastres and statistics still pass around: fixed widths, Chinese code pages, deleted rows.
+
+Field types after the dBASE III+ and Visual FoxPro file formats: C text, N and F numbers, D dates, L truths, I 32-bit
+integers, B doubles, Y currency (64 bits, four decimals). Memos lie in another file and are not read.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Sequence
+from datetime import date
+from decimal import Decimal
+
+import pyarrow as pa
+
+from shudu.policy.types import Invalid, Text
+
+from .. import layout
+from ..recipe import ColumnRecipe, Note, Recipe
+from .columnar import damaged
+from .grid import aside
+from .port import Batcher, Finish, Request
+
+# Language driver ids: which code page the text is in.
+_CODE_PAGES = {0x4D: "gb18030", 0x4F: "big5", 0x03: "cp1252", 0x57: "gb18030", 0x00: "gb18030", 0x01: "cp437"}
+_DELETED = 0x2A
+
+
+class Dbf:
+    """Rows of one DBF file."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self._fields: list[tuple[str, str, int]] = []
+        self._start = self._length = self._count = 0
+        self._encoding = "gb18030"
+
+    @property
+    def types(self) -> Sequence[pa.DataType]:
+        return [pa.string()] * len(self._fields)
+
+    def understand(self) -> tuple[Recipe, tuple[Note, ...]]:
+        with self._request.path.open("rb") as file:
+            head = file.read(32)
+            self._count, self._start, self._length = struct.unpack("<IHH", head[4:12])
+            described = file.read(self._start - 32)
+        self._encoding = self._request.reading.recipe.encoding or _CODE_PAGES.get(head[29], "gb18030")
+        used = 1
+        for at in range(0, len(described) - 31, 32):
+            if described[at] == 0x0D:
+                break
+            raw, kind, width = described[at : at + 11].split(b"\0")[0], chr(described[at + 11]), described[at + 16]
+            self._fields.append((raw.decode(self._encoding, "replace"), kind, width))
+            used += width
+        if not self._fields or used > self._length:
+            raise damaged()
+        names, notes = layout.checked_names(
+            [name for name, _, _ in self._fields], tolerant=self._request.reading.tolerant
+        )
+        if memos := [name for name, kind, _ in self._fields if kind in "MGP"]:
+            said = Text("备注列的内容在另一个文件里，没有读取。", "Memo fields lie in another file and were not read.")
+            notes.append(Note.of("dbf.memo", said, columns=memos))
+        columns = tuple(
+            ColumnRecipe(source=source, name=name, unit=layout.unit_in(name), type="VARCHAR" if kind == "C" else None)
+            for (source, kind, _), name in zip(self._fields, names, strict=True)
+        )
+        update = {"format": "dbf", "encoding": self._encoding, "columns": columns}
+        return self._request.reading.recipe.model_copy(update=update), tuple(notes)
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        batcher, limit = Batcher(len(self._fields)), self._request.limit
+        with self._request.path.open("rb") as file:
+            file.seek(self._start)
+            for number in range(1, self._count + 1):
+                record = file.read(self._length)
+                if len(record) < self._length:
+                    raise _cut(number, self._count)
+                problem: Invalid | None = None
+                cells: list[str | None] = []
+                if record[0] == _DELETED:
+                    problem = aside("deleted", "标记为已删除的行", "a row marked as deleted", number)
+                try:
+                    cells = self._cells(record)
+                except (ValueError, KeyError, ArithmeticError, struct.error):
+                    problem = problem or _value(number)
+                if problem is None:
+                    batcher.add(number, cells)
+                elif self._request.reading.tolerant or problem.code.startswith("row.aside"):
+                    batcher.reject(problem, cells or [record.decode(self._encoding, "replace")])
+                else:
+                    raise problem
+                if batcher.ready():
+                    yield batcher.take()
+                if limit is not None and number >= limit:
+                    break
+        if len(batcher):
+            yield batcher.take()
+
+    def finish(self) -> Finish:
+        return Finish()
+
+    def _cells(self, record: bytes) -> list[str | None]:
+        cells, at = [], 1
+        for _, kind, width in self._fields:
+            cells.append(_cell(kind, record[at : at + width], self._encoding))
+            at += width
+        return cells
+
+
+def _cell(kind: str, raw: bytes, encoding: str) -> str | None:
+    match kind:
+        case "I":
+            return str(struct.unpack("<i", raw)[0])
+        case "B":
+            return repr(struct.unpack("<d", raw)[0])
+        case "Y":
+            return str(Decimal(struct.unpack("<q", raw)[0]).scaleb(-4))
+        case "M" | "G" | "P":
+            return None
+    text = raw.decode(encoding).rstrip("\0 ")
+    if kind == "C":
+        return text or None
+    text = text.strip()
+    if not text:
+        return None
+    match kind:
+        case "D":
+            return date(int(text[:4]), int(text[4:6]), int(text[6:])).isoformat() if text != "00000000" else None
+        case "L":
+            return {"T": "true", "Y": "true", "F": "false", "N": "false", "?": None}[text.upper()]
+        case "N" | "F" if text.startswith("*"):
+            raise ValueError("too wide for its field")
+        case "N" | "F":
+            return format(Decimal(text), "f")
+    return text
+
+
+def _value(row: int) -> Invalid:
+    return Invalid(
+        "row.value",
+        Text(f"第 {row} 行有无法读取的值（编码、日期或溢出的数字）。", f"Row {row} holds a value that cannot be read."),
+        Text("请改正该行，或在配方中指明编码。", "Correct the row, or name the encoding in a recipe."),
+        {"row": row},
+    )
+
+
+def _cut(row: int, count: int) -> Invalid:
+    return Invalid(
+        "publish.damaged",
+        Text(f"文件应有 {count} 行，在第 {row} 行处中断。", f"Of its {count} rows the file ends in row {row}."),
+        Text("请重新复制或导出文件。", "Copy or export the file again."),
+        {"row": row},
+    )

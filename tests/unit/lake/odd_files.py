@@ -1,0 +1,155 @@
+"""Broken and odd files, each made by a few lines: what people bring, and what nobody should."""
+
+from __future__ import annotations
+
+import io
+import json
+import sqlite3
+import struct
+import tempfile
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import openpyxl
+import pyarrow as pa
+import pyarrow.ipc
+import pyarrow.parquet as pq
+
+from shudu.lake.engine import extension
+
+
+def book(*sheets: tuple[str, Sequence[Sequence[Any]]], merged: Sequence[str] = (), hidden: Sequence[str] = ()) -> bytes:
+    made = openpyxl.Workbook()
+    made.remove(made.active)
+    for name, rows in sheets:
+        sheet = made.create_sheet(name)
+        for row in rows:
+            sheet.append(list(row))
+        sheet.sheet_state = "hidden" if name in hidden else "visible"
+    for span in merged:
+        made.worksheets[0].merge_cells(span)
+    sink = io.BytesIO()
+    made.save(sink)
+    return sink.getvalue()
+
+
+def zipped(files: dict[str, bytes], base: bytes = b"") -> bytes:
+    sink = io.BytesIO(base)
+    with zipfile.ZipFile(sink, "a" if base else "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return sink.getvalue()
+
+
+def linked() -> bytes:
+    sink = io.BytesIO()
+    with zipfile.ZipFile(sink, "w") as archive:
+        info = zipfile.ZipInfo("a.csv")
+        info.external_attr = 0o120777 << 16
+        archive.writestr(info, "/etc/passwd")
+    return sink.getvalue()
+
+
+def locked() -> bytes:
+    data = bytearray(zipped({"a.csv": b"a,b\n1,2\n"}))
+    for magic, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        data[data.index(magic) + at] |= 1
+    return bytes(data)
+
+
+def sheet_bomb() -> bytes:
+    """A workbook whose sheet unpacks to a thousand times its size."""
+    return zipped({"xl/worksheets/sheet2.xml": b" " * (200 << 20)}, book(("a", [("no",), (1,)])))
+
+
+def ods(rows: Sequence[Sequence[str]]) -> bytes:
+    cells = "".join(
+        "<table:table-row>"
+        + "".join(
+            f'<table:table-cell office:value-type="string"><text:p>{cell}</text:p></table:table-cell>' for cell in row
+        )
+        + "</table:table-row>"
+        for row in rows
+    )
+    space = "urn:oasis:names:tc:opendocument:xmlns"
+    content = (
+        f'<?xml version="1.0"?><office:document-content xmlns:office="{space}:office:1.0" '
+        f'xmlns:table="{space}:table:1.0" xmlns:text="{space}:text:1.0"><office:body><office:spreadsheet>'
+        f'<table:table table:name="甲">{cells}</table:table></office:spreadsheet></office:body>'
+        "</office:document-content>"
+    )
+    manifest = (
+        '<?xml version="1.0"?><manifest:manifest xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0">'
+        "</manifest:manifest>"
+    )
+    return zipped(
+        {
+            "mimetype": b"application/vnd.oasis.opendocument.spreadsheet",
+            "content.xml": content.encode(),
+            "META-INF/manifest.xml": manifest.encode(),
+        }
+    )
+
+
+def parquet(table: pa.Table) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(table, sink)
+    return sink.getvalue()
+
+
+def arrow(table: pa.Table, *, stream: bool = False) -> bytes:
+    sink = io.BytesIO()
+    with (pa.ipc.new_stream if stream else pa.ipc.new_file)(sink, table.schema) as writer:
+        writer.write_table(table)
+    return sink.getvalue()
+
+
+def sqlite(*statements: str) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a.db"
+        connection = sqlite3.connect(path)
+        for statement in statements:
+            connection.execute(statement)
+        connection.commit()
+        connection.close()
+        return path.read_bytes()
+
+
+def dbf(fields: Sequence[tuple[str, str, int]], rows: Sequence[bytes], *, page: int = 0x4D, count: int = -1) -> bytes:
+    described = b"".join(
+        name.encode("gbk").ljust(11, b"\0") + kind.encode() + bytes(4) + bytes([width]) + bytes(15)
+        for name, kind, width in fields
+    )
+    start, length = 32 + len(described) + 1, 1 + sum(width for _, _, width in fields)
+    number = len(rows) if count < 0 else count
+    head = struct.pack("<BBBBIHH", 3, 124, 3, 5, number, start, length) + bytes(17) + bytes([page]) + bytes(2)
+    return head + described + b"\r" + b"".join(rows) + b"\x1a"
+
+
+def collection(*features: tuple[Any, dict[str, Any]], crs: str = "") -> bytes:
+    made: dict[str, Any] = {
+        "type": "FeatureCollection",
+        "features": [{"type": "Feature", "geometry": shape, "properties": fields} for shape, fields in features],
+    }
+    if crs:
+        made["crs"] = {"type": "name", "properties": {"name": crs}}
+    return json.dumps(made, ensure_ascii=False).encode()
+
+
+def point(lon: float, lat: float) -> dict[str, Any]:
+    return {"type": "Point", "coordinates": [lon, lat]}
+
+
+def drawn(driver: str, suffix: str, select: str, crs: str = "EPSG:4490") -> dict[str, bytes]:
+    """Files that the spatial extension writes, by name."""
+    with tempfile.TemporaryDirectory() as folder:
+        connection = duckdb.connect(config={"autoinstall_known_extensions": "false"})
+        connection.execute(f"LOAD '{extension('spatial')}'")
+        target = Path(folder) / f"图{suffix}"
+        utf8 = ", LAYER_CREATION_OPTIONS 'ENCODING=UTF-8'" if suffix == ".shp" else ""
+        connection.execute(f"COPY ({select}) TO '{target}' WITH (FORMAT gdal, DRIVER '{driver}', SRS '{crs}'{utf8})")
+        connection.close()
+        return {path.name: path.read_bytes() for path in Path(folder).iterdir()}

@@ -1,0 +1,188 @@
+"""A corpus of broken and odd files: each gives a table with notes, or a refusal that names code and place, in two
+languages, and nothing that stands in a cell."""
+
+# ruff: noqa: E501 - a table reads best with a case a line
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from shudu.lake.store import DuckDBStore
+from shudu.lake.types import Place, Reading, Recipe, Report
+from shudu.policy.types import ShuduError
+from unit.lake import odd_files as odd
+
+PLACE = Place("pty_one", "ast_one", "ver_one")
+SECRET = "Zhangsan8964"
+SQUARE = {"type": "Polygon", "coordinates": [[[104, 30], [105, 30], [105, 31], [104, 31], [104, 30]]]}
+BOWTIE = {"type": "Polygon", "coordinates": [[[104, 30], [105, 31], [105, 30], [104, 31], [104, 30]]]}
+C = (("no", "C", 4), ("v", "N", 6))
+TWO = [("no", "name"), ("1", "甲"), ("2", "乙")]
+STATS = [
+    ("成都市各区县统计表", None, None, None), ("单位：万元", None, None, None), ("区县", "人口", None, "产值（亿元）"),
+    (None, "男", "女", None), ("锦江区", 10, 11, 1.5), ("青羊区", 20, 21, 2.5), ("小计", 30, 32, 4), ("合 计", 30, 32, 4),
+    ("注：数据来源于抽样", None, None, None),
+]  # fmt: skip
+
+Content = bytes | Callable[[], bytes]
+
+# name: (file name, content, reading, code, where)
+REFUSED: dict[str, tuple[str, Content, dict[str, Any], str, dict[str, Any]]] = {
+    "nothing": ("a.csv", b"", {}, "publish.empty", {}),
+    "a mark alone": ("a.csv", b"\xef\xbb\xbf", {}, "publish.empty", {}),
+    "blank lines": ("a.csv", b"\n\n\n", {}, "publish.empty", {}),
+    "a header alone": ("a.csv", b"no,name\n", {}, "publish.empty", {}),
+    "ragged": ("a.csv", b"no,name\n1,a\n2\n", {}, "row.width", {"row": 3, "column": 2}),
+    "ragged in GB 18030": ("a.csv", "编号,名\n1,甲\n2,乙,丙\n".encode("gb18030"), {}, "row.width", {"row": 3, "column": 3}),
+    "a quote never closed": ("a.csv", f'no,name\n1,"{SECRET}\n2,b\n'.encode(), {}, "row.quotes", {"row": 2}),
+    "a quote in a cell": ("a.csv", f'no,name\n1,{SECRET}"x\n'.encode(), {}, "row.quotes", {"row": 2}),
+    "a quote after a blank": ("a.tsv", f'no\tname\n1\t "{SECRET}"\n'.encode(), {}, "row.quotes", {"row": 2}),
+    "names twice": ("a.csv", b"no,no\n1,2\n", {}, "publish.header", {"row": 1, "column": 2}),
+    "names alike but for case": ("a.csv", b"no,NO\n1,2\n", {}, "publish.header", {"row": 1, "column": 2}),
+    "a column without a name": ("a.csv", b"no,,x\n1,2,3\n", {}, "publish.header", {"row": 1, "column": 2}),
+    "a name that reads backwards": ("a.csv", "no,na\u202eme\n1,2\n".encode(), {}, "publish.header", {"row": 1, "column": 2}),
+    "10,000 columns": ("a.csv", lambda: (",".join(f"c{n}" for n in range(10_000)) + "\n" + "1," * 9_999 + "1\n").encode(), {}, "publish.columns", {"row": 1}),
+    "a cell of three megabytes": ("a.csv", lambda: f"no,name\n1,{SECRET * 250_000}\n".encode(), {}, "row.long", {"row": 2}),
+    "a NUL": ("a.csv", b"no,name\n1,a\n2,\0\n", {}, "row.nul", {"row": 3}),
+    "two encodings": ("a.csv", "no,名\n1,甲\n".encode() + "2,乙丙\n".encode("gb18030"), {}, "row.encoding", {"row": 3}),
+    "two encodings, mostly GB": ("a.csv", "no,名\n1,甲乙\n2,丙丁\n".encode("gb18030") + "3,武侯\n".encode(), {}, "row.encoding", {"row": 4}),
+    "no known encoding": ("a.csv", b"no,n\n1,\xff\xfe\xff\xff\n", {}, "publish.encoding", {"row": 2}),
+    "cut in a character": ("a.csv", "no,名\n1,甲\n2,".encode() + b"\xe6\x88", {}, "row.encoding", {"row": 3}),
+    "gzip": ("a.csv", gzip.compress(b"no\n1\n"), {}, "publish.format", {}),
+    "PDF": ("a.pdf", b"%PDF-1.7\n", {}, "publish.format", {}),
+    "a page named XLS": ("a.xls", b"<html><table><tr><td>1</td></tr></table></html>", {}, "publish.format", {}),
+    "a picture": ("a.csv", b"\x89PNG\r\n\x1a\n" + bytes(50), {}, "publish.format", {}),
+    "7z": ("a.7z", b"7z\xbc\xaf\x27\x1c" + bytes(50), {}, "publish.format", {}),
+    "RAR": ("a.zip", b"Rar!\x1a\x07\x01\x00" + bytes(50), {}, "publish.format", {}),
+    "UTF-32": ("a.csv", "no\n1\n".encode("utf-32"), {}, "publish.format", {}),
+    "several sheets": ("a.xlsx", lambda: odd.book(("甲", TWO), ("乙", TWO)), {}, "publish.choose", {"choices": ["甲", "乙"]}),
+    "a sheet that is not there": ("a.xlsx", lambda: odd.book(("甲", TWO)), {"sheet": "丙"}, "publish.choose", {"choices": ["甲"]}),
+    "an empty workbook": ("a.xlsx", lambda: odd.book(("甲", [])), {}, "publish.empty", {}),
+    "a workbook cut": ("a.xlsx", lambda: odd.book(("甲", TWO))[:-300], {}, "publish.damaged", {}),
+    "a workbook that is none": ("a.xlsx", lambda: odd.zipped({"xl/workbook.xml": b"<nonsense"}), {}, "publish.damaged", {}),
+    "an old workbook cut": ("a.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), {}, "publish.damaged", {}),
+    "an identity number typed as a number": ("a.xlsx", lambda: odd.book(("甲", [("id", "x"), (510104199003071237, 1)])), {}, "row.digits", {"row": 2, "column": 1}),
+    "two names alike in a sheet": ("a.xlsx", lambda: odd.book(("甲", [("a", "a"), (1, 2)])), {}, "publish.header", {"row": 1, "column": 2}),
+    "a sheet that bursts": ("a.xlsx", odd.sheet_bomb, {}, "publish.bomb", {}),
+    "an archive that bursts": ("a.zip", lambda: odd.zipped({"a.csv": b"0" * (100 << 20)}), {}, "publish.bomb", {}),
+    "an archive of too many files": ("a.zip", lambda: odd.zipped({f"{n}": b"" for n in range(10_001)}), {}, "publish.bomb", {}),
+    "a way out of the archive": ("a.zip", lambda: odd.zipped({"../../etc/a.csv": b"no\n1\n"}), {}, "publish.traversal", {}),
+    "an absolute path": ("a.zip", lambda: odd.zipped({"/tmp/a.csv": b"no\n1\n"}), {}, "publish.traversal", {}),
+    "a way out in Windows' manner": ("a.zip", lambda: odd.zipped({"..\\a.csv": b"no\n1\n"}), {}, "publish.traversal", {}),
+    "a link in the archive": ("a.zip", odd.linked, {}, "publish.traversal", {}),
+    "an archive in an archive": ("a.zip", lambda: odd.zipped({"a.zip": odd.zipped({"b.csv": b"1"})}), {}, "publish.nested", {}),
+    "an archive with a password": ("a.zip", odd.locked, {}, "publish.password", {}),
+    "two files in the archive": ("a.zip", lambda: odd.zipped({"a.csv": b"no\n1\n", "b.csv": b"no\n2\n"}), {}, "publish.choose", {"choices": ["a.csv", "b.csv"]}),
+    "an empty archive": ("a.zip", lambda: odd.zipped({}), {}, "publish.empty", {}),
+    "an archive cut": ("a.zip", lambda: odd.zipped({"a.csv": b"no\n1\n"})[:-30], {}, "publish.damaged", {}),
+    "JSON cut": ("a.json", b'[{"no": 1}, {"no": 2', {}, "row.json", {"row": 2}),
+    "JSON of numbers": ("a.json", b"[[1], [2]]", {}, "row.object", {"row": 1}),
+    "JSON with a field twice": ("a.json", b'[{"a": 1, "a": 2}]', {}, "row.json", {"row": 1}),
+    "JSON with NaN": ("a.json", b'[{"a": NaN}]', {}, "row.json", {"row": 1}),
+    "JSON without records": ("a.json", b"[]", {}, "publish.empty", {}),
+    "JSON that goes on": ("a.json", b'[{"a": 1}] x', {}, "row.json", {"row": 2}),
+    "JSON a thousand deep": ("a.json", b'[{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}]", {}, "row.json", {"row": 1}),
+    "a broken line of JSON": ("a.ndjson", b'{"a": 1}\n{"a": \n{"a": 3}\n', {}, "row.json", {"row": 2}),
+    "Parquet cut": ("a.parquet", lambda: odd.parquet(pa.table({"a": range(9)}))[:-40], {}, "publish.damaged", {}),
+    "Parquet overwritten": ("a.parquet", lambda: b"PAR1" + bytes(300) + b"PAR1", {}, "publish.damaged", {}),
+    "Parquet without columns": ("a.parquet", lambda: odd.parquet(pa.table({})), {}, "publish.empty", {}),
+    "Parquet without rows": ("a.parquet", lambda: odd.parquet(pa.table({"a": pa.array([], pa.int64())})), {}, "publish.empty", {}),
+    "Arrow cut": ("a.arrow", lambda: odd.arrow(pa.table({"a": range(9)}))[:-30], {}, "publish.damaged", {}),
+    "several tables": ("a.db", lambda: odd.sqlite("CREATE TABLE a (x)", "CREATE TABLE b (x)"), {}, "publish.choose", {"choices": ["a", "b"]}),
+    "a database of views": ("a.db", lambda: odd.sqlite("CREATE VIEW v AS SELECT 1"), {}, "publish.empty", {}),
+    "a database overwritten": ("a.db", b"SQLite format 3\0" + b"\xff" * 4_000, {}, "publish.damaged", {}),
+    "a DBF cut": ("a.dbf", lambda: odd.dbf(C, [b" 0028    12"], count=9), {}, "publish.damaged", {"row": 2}),
+    "a DBF number too wide": ("a.dbf", lambda: odd.dbf(C, [b" 0028******"]), {}, "row.value", {"row": 1}),
+    "a geometry that crosses itself": ("a.geojson", lambda: odd.collection((SQUARE, {"n": 1}), (BOWTIE, {"n": 2})), {}, "row.geometry", {"row": 2}),
+    "GeoJSON cut": ("a.geojson", lambda: odd.collection((SQUARE, {"n": 1}))[:-40], {}, "publish.damaged", {}),
+    "a recipe for another file": ("a.csv", b"no\n1\n", {"recipe": Recipe(columns=({"source": "x", "name": "x"},))}, "publish.recipe", {}),
+    "a header row that is not there": ("a.csv", b"no\n1\n", {"recipe": Recipe(header_rows=(9,))}, "publish.header", {"row": 9}),
+    "nothing left": ("a.csv", b"no,v\n1\n", {"tolerant": True}, "publish.empty", {}),
+}  # fmt: skip
+
+# name: (file name, content, reading, first rows, codes of notes, reasons of rejection)
+TAKEN: dict[str, tuple[str, Content, dict[str, Any], list[dict[str, Any]], set[str], dict[str, int]]] = {
+    "mixed line ends": ("a.csv", b"no,v\r\n1,a\n2,b\r\n", {}, [{"no": 1, "v": "a"}, {"no": 2, "v": "b"}], set(), {}),
+    "returns only": ("a.csv", b"no,v\r1,a\r2,b\r", {}, [{"no": 1, "v": "a"}, {"no": 2, "v": "b"}], set(), {}),
+    "a line break in a cell": ("a.csv", b'no,v\n1,"a\nb"\n', {}, [{"no": 1, "v": "a\nb"}], set(), {}),
+    "a cell of a megabyte": ("a.csv", b"no,v\n1," + b"x" * 1_000_000 + b"\n", {}, [{"no": 1, "v": "x" * 1_000_000}], set(), {}),
+    "text named XLSX": ("a.xlsx", b"no,v\n1,a\n", {}, [{"no": 1, "v": "a"}], {"format.misnamed"}, {}),
+    "a workbook named CSV": ("a.csv", lambda: odd.book(("甲", TWO)), {}, [{"no": 1, "name": "甲"}, {"no": 2, "name": "乙"}], {"format.misnamed"}, {}),
+    "names missing, tolerant": ("a.csv", b"no,,no\n1,2,3\n", {"tolerant": True}, [{"no": 1, "column_2": 2, "no_2": 3}], {"header.unnamed", "header.repeated"}, {}),
+    "a real table of statistics": ("a.xlsx", lambda: odd.book(("表1", STATS), merged=["A1:D1", "B3:C3", "A3:A4", "D3:D4"]), {},
+        [{"区县": "锦江区", "人口_男": 10, "人口_女": 11, "产值（亿元）": 1.5}, {"区县": "青羊区", "人口_男": 20, "人口_女": 21, "产值（亿元）": 2.5}],
+        {"layout.above", "layout.unit", "layout.header", "workbook.merged"}, {"row.aside.note": 1, "row.aside.total": 2}),
+    "formulas nobody computed": ("a.xlsx", lambda: odd.book(("甲", [("a", "b"), (1, "=A2*2")])), {}, [{"a": 1}], {"workbook.formulas"}, {}),
+    "macros and links": ("a.xlsm", lambda: odd.zipped({"xl/vbaProject.bin": b"x", "xl/externalLinks/externalLink1.xml": b"<x/>"}, odd.book(("甲", TWO))), {},
+        [{"no": 1, "name": "甲"}, {"no": 2, "name": "乙"}], {"workbook.macros", "workbook.links"}, {}),
+    "a hidden sheet": ("a.xlsx", lambda: odd.book(("甲", TWO), ("乙", TWO), hidden=["乙"]), {}, [{"no": 1, "name": "甲"}, {"no": 2, "name": "乙"}], {"workbook.sheet"}, {}),
+    "a sheet by name": ("a.xlsx", lambda: odd.book(("甲", TWO), ("乙", [("x",), (1,)])), {"sheet": "乙"}, [{"x": 1}], {"workbook.sheet"}, {}),
+    "cells of every kind": ("a.xlsx", lambda: odd.book(("甲", [("d", "t", "b", "f", "code", "id"), (date(2024, 3, 5), datetime(2024, 3, 5, 9, 5), True, 0.1, "0028", "510104199003071237")])), {},
+        [{"d": date(2024, 3, 5), "t": datetime(2024, 3, 5, 9, 5), "b": True, "f": 0.1, "code": "0028", "id": "510104199003071237"}], set(), {}),
+    "OpenDocument": ("a.ods", lambda: odd.ods(TWO), {}, [{"no": 1, "name": "甲"}, {"no": 2, "name": "乙"}], set(), {}),
+    "a table in an archive": ("a.zip", lambda: odd.zipped({"__MACOSX/._a.csv": b"\0", "数据/a.csv": b"no,v\n1,a\n", "readme.txt": b"hello"}), {}, [{"no": 1, "v": "a"}], {"zip.member"}, {}),
+    "a workbook in an archive": ("a.zip", lambda: odd.zipped({"a.xlsx": odd.book(("甲", TWO))}), {}, [{"no": 1, "name": "甲"}, {"no": 2, "name": "乙"}], {"zip.member"}, {}),
+    "nested JSON": ("a.json", b'[{"no": 12345678901234567, "a": {"b": "007", "c": [1, 2]}, "r": 0.1}, {"no": 2, "x": true}]', {},
+        [{"no": "12345678901234567", "a.b": "007", "a.c": '["1", "2"]', "r": 0.1, "x": None}, {"no": "2", "a.b": None, "a.c": None, "r": None, "x": True}], {"json.nested", "json.lists"}, {}),
+    "JSON in an envelope": ("a.json", b'{"code": 0, "data": [{"a": 1}, {"a": 2}]}', {}, [{"a": 1}, {"a": 2}], set(), {}),
+    "JSON lines, tolerant": ("a.ndjson", b'{"a": 1}\n{"a": \n\n{"a": 3}\n[4]\n', {"tolerant": True}, [{"a": 1}, {"a": 3}], set(), {"row.json": 1, "row.object": 1}),
+    "a text that looks like a number": ("a.json", b'[{"a": "12"}]', {}, [{"a": "12"}], set(), {}),
+    "Parquet with every type": ("a.parquet", lambda: odd.parquet(pa.table({"s": [{"x": 1, "y": ["a"]}], "d": pa.array(["u"]).dictionary_encode(), "u": pa.array([2**64 - 1], pa.uint64())})), {},
+        [{"s.x": 1, "s.y": '["a"]', "d": "u", "u": 2**64 - 1}], set(), {}),
+    "Arrow as a file": ("a.feather", lambda: odd.arrow(pa.table({"a": [1], "b": ["01"]})), {}, [{"a": 1, "b": "01"}], set(), {}),
+    "Arrow as a stream": ("a.arrows", lambda: odd.arrow(pa.table({"a": [1], "b": ["01"]}), stream=True), {}, [{"a": 1, "b": "01"}], set(), {}),
+    "SQLite": ("a.db", lambda: odd.sqlite("CREATE TABLE t (id INTEGER, code TEXT, r REAL, d DATE)", "INSERT INTO t VALUES (1, '007', 0.1, '2024-03-05')"), {},
+        [{"id": 1, "code": "007", "r": 0.1, "d": date(2024, 3, 5)}], {"database.table"}, {}),
+    "DBF in GBK": ("a.dbf", lambda: odd.dbf((("名", "C", 8), ("v", "N", 6), ("d", "D", 8), ("l", "L", 1)), ["武侯区  ".encode("gbk")[:8].join([b" ", b"  1.5020240305T"]), b"*" + b"x" * 8 + b"     1        ?"]), {},
+        [{"名": "武侯区", "v": 1.5, "d": date(2024, 3, 5), "l": True}], set(), {"row.aside.deleted": 1}),
+    "invalid geometry, tolerant": ("a.geojson", lambda: odd.collection((SQUARE, {"n": 1}), (BOWTIE, {"n": 2})), {"tolerant": True}, [{"n": 1}], {"geometry.crs"}, {"row.geometry": 1}),
+    "a shapefile": ("a.zip", lambda: odd.zipped(odd.drawn("ESRI Shapefile", ".shp", "SELECT 7::INT AS n, '甲' AS name, ST_Point(104.06, 30.67) AS geom")), {}, [{"n": 7, "name": "甲"}], {"geometry.crs"}, {}),
+    "a GeoPackage": ("a.gpkg", lambda: odd.drawn("GPKG", ".gpkg", "SELECT 7::INT AS n, ST_Point(104.06, 30.67) AS geom")["图.gpkg"], {}, [{"n": 7}], {"geometry.crs"}, {}),
+    "shifted coordinates": ("a.geojson", lambda: odd.collection((odd.point(104.0665, 30.5723), {"n": 1})), {"recipe": Recipe(moved_from="GCJ-02")}, [{"n": 1}], {"geometry.moved"}, {}),
+}  # fmt: skip
+
+
+def made(content: Content, name: str, folder: Path) -> Path:
+    path = folder / name
+    path.write_bytes(content() if callable(content) else content)
+    return path
+
+
+def test_the_corpus_is_large() -> None:
+    assert len(REFUSED) + len(TAKEN) >= 80
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused(name: str, store: DuckDBStore, tmp_path: Path) -> None:
+    file, content, reading, code, where = REFUSED[name]
+    with pytest.raises(ShuduError) as caught:
+        store.land(made(content, file, tmp_path), PLACE, Reading(**reading), key=None)
+    error = caught.value
+    assert error.code == code
+    assert {key: value for key, value in error.where.items() if key != "kind"} == where
+    assert error.remedy is not None
+    assert error.message.zh != error.message.en
+    assert SECRET not in f"{error.message} {error.message.zh} {error.remedy} {error.where}"
+    assert not (store.home / PLACE.folder).exists()
+    assert not list((store.home / "lake" / ".staging").glob("*"))
+
+
+@pytest.mark.parametrize("name", TAKEN)
+def test_taken(name: str, store: DuckDBStore, tmp_path: Path) -> None:
+    file, content, reading, rows, notes, reasons = TAKEN[name]
+    stored = store.land(made(content, file, tmp_path), PLACE, Reading(**reading), key=None)
+    report = Report(**stored.report)
+    found = pq.read_table(store.home / stored.files[0].path).to_pylist()
+    assert [{key: row[key] for key in rows[0]} for row in found] == rows
+    assert notes <= {note.code for note in report.notes}
+    assert report.reasons == reasons
+    assert report.rows_in == report.rows_out + report.rejected == len(rows) + sum(reasons.values())
+    assert all(note.zh != note.en for note in report.notes)
