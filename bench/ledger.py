@@ -38,22 +38,28 @@ def append(entries: int) -> None:
 def prepare(place: Path, entries: int) -> None:
     """A home with so many rows waiting for their place."""
     open_house(place)
+    from shudu.ledger.actions import sequence
+
+    while sequence():
+        pass
+    waiting_rows(entries)
+
+
+def waiting_rows(entries: int) -> None:
+    """So many more outbox rows, written out to the file."""
     from django.db import connection
 
-    from shudu.ledger.actions import sequence
     from shudu.policy import clock, ids
     from shudu.policy.events import ACTOR_FIELDS, LEAVES, Event
     from shudu.policy.models import Outbox
 
-    while sequence():
-        pass
     now = clock.now()
 
     def waiting(number: int) -> Outbox:
         event = Event(JOB[number % len(JOB)])
         run = ids.new("run")
         fields: dict[str, Any] = {name: _value(name, number, run) for name in (*LEAVES[event].fields, *ACTOR_FIELDS)}
-        return Outbox(event=event.value, version=1, subject=run, fields=fields, time=now)
+        return Outbox(event=event.value, version=LEAVES[event].version, subject=run, fields=fields, time=now)
 
     for start in range(0, entries, BATCH):
         Outbox.objects.bulk_create([waiting(number) for number in range(start, min(start + BATCH, entries))])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shudu.cases import actions as cases
 from shudu.catalog import queries as catalog
@@ -23,7 +23,9 @@ from . import queries
 from .models import Cohort, Release, Watch
 from .procedures import RELEASE
 from .release_policy import DEFAULTS
-from .sketches import Sealed, left_today
+
+if TYPE_CHECKING:
+    from .sketches import Sealed
 
 MOST_WORDS = 2_000
 
@@ -49,6 +51,8 @@ def enter(
     Watch.objects.get_or_create(asset=asset)
     if not Watch.objects.filter(asset=asset, releases=seen).update(releases=seen + 1):
         raise Overtaken
+    from .sketches import left_today  # computes on columns: loaded with the first release, not by every page
+
     if left_today(agreement, DEFAULTS.releases_per_day) < 1:
         raise daily_cap()
     cohort = None

@@ -21,10 +21,10 @@ from shudu.lake.types import Column
 from shudu.policy import ids
 from shudu.policy.rules import refuse_unless
 from shudu.policy.types import Conflict, Decision, Refused, Text
-from shudu.runs.types import Hold, Outcome, RunKind, Step, Work
+from shudu.runs.types import Hold, Outcome, Work
 
 from . import publishing, release
-from .bubblewrap import prepare, sandbox
+from .bubblewrap import sandbox
 from .evaluators import EVALUATORS
 from .kinds import KINDS
 from .kinds.admitted import Admitted, check_columns
@@ -100,7 +100,6 @@ def close(work: Work) -> Outcome | Hold:
     return Outcome(result, made["checks"], made["sandbox"], made["meters"], decision)
 
 
-SCORING = RunKind("compute", (Step("bind", bind), Step("compute", compute), Step("close", close)), idle=prepare)
 _RESULT = {"zh": " · 交付结果", "en": " · result"}
 
 

@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 HOST = "127.0.0.1"
 PATIENCE = 10.0  # seconds a child has to end by itself
+HEAD_START = 2.0  # seconds at most that the pages start before the worker
 LONGEST_PAUSE = 30.0  # seconds between restarts of a child that keeps falling
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -97,7 +98,8 @@ def supervise(
 ) -> int:
     """Keep every command running until SIGTERM or SIGINT; returns 0 when all have ended by then.
 
-    With `port`, refuses a taken one before starting anything (SystemExit) and calls `ready` once it answers.
+    With `port`, refuses a taken one before starting anything (SystemExit) and calls `ready` once it answers; the first
+    command is the one that serves it, and for a moment has the processor to itself.
     """
     if port is not None:
         claim(port)
@@ -105,6 +107,9 @@ def supervise(
     stopping: list[int] = []
     previous = {number: signal.signal(number, lambda number, _: stopping.append(number)) for number in _STOP}
     children = [_Child(name, command) for name, command in commands.items()]
+    if port is not None:
+        for child in children[1:]:
+            child.due = time.monotonic() + HEAD_START
     try:
         while not stopping:
             for child in children:
@@ -113,6 +118,8 @@ def supervise(
             if ready is not None and (port is None or _answers(port)):
                 ready()
                 ready = None
+                for child in children:
+                    child.due = 0.0 if child.process is None and not child.falls else child.due
             time.sleep(0.1)
         return _end(children)
     finally:

@@ -1,4 +1,13 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from django.apps import AppConfig
+
+if TYPE_CHECKING:
+    from shudu.lake.types import Column
+
+    from .observers import KeyObserver, LevelObserver, QualityObserver
 
 
 class GovernConfig(AppConfig):
@@ -9,9 +18,27 @@ class GovernConfig(AppConfig):
         from shudu.lake.queries import register_observer
 
         from . import rules
-        from .observers import KeyObserver, LevelObserver, QualityObserver
 
-        register_observer("key", KeyObserver)
-        register_observer("level", LevelObserver)
-        register_observer("quality", QualityObserver)
+        register_observer("key", _key)
+        register_observer("level", _level)
+        register_observer("quality", _quality)
         rules.register()
+
+
+# Observers compute on columns: what they do that with is loaded when the first table is written.
+def _key(columns: tuple[Column, ...], key: str | None) -> KeyObserver:
+    from .observers import KeyObserver
+
+    return KeyObserver(columns, key)
+
+
+def _level(columns: tuple[Column, ...], key: str | None) -> LevelObserver:
+    from .observers import LevelObserver
+
+    return LevelObserver(columns, key)
+
+
+def _quality(columns: tuple[Column, ...], key: str | None) -> QualityObserver:
+    from .observers import QualityObserver
+
+    return QualityObserver(columns, key)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from django.conf import settings
 
 from .actions import StoredDataKeys
 from .keys import Keyring
 from .progress import reported_to as reported_to
-from .store import DuckDBStore, TableStore
 from .types import ObserverFactory
+
+if TYPE_CHECKING:
+    from .store import TableStore
 
 _observers: dict[str, ObserverFactory] = {}
 
@@ -24,6 +28,8 @@ def keyring() -> Keyring:
 
 
 def store() -> TableStore:
-    """The store in this home."""
+    """The store in this home. What it reads and writes with is loaded at its first use: few pages need it."""
+    from .store import DuckDBStore
+
     options = settings.OPTIONS
     return DuckDBStore(settings.HOME, StoredDataKeys(keyring()), dict(_observers), options.max_upload_mb << 20)

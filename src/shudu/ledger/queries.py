@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import reduce
-from operator import or_
 from typing import Any, TypeVar
 
-from django.db.models import Max, Q
+from django.db import connection
+from django.db.models import Max
 
 from shudu.policy.events import CONFIDENTIAL, Event
 from shudu.policy.models import Outbox
@@ -20,7 +19,7 @@ from .models import Disclosure, Entry, HashTile, Log, TreeHead
 from .note import Note
 from .proof import Proof
 from .sequencer import signer
-from .tiles import WIDTH, TilePath, encode_bundle, hashes_from, tiles_for
+from .tiles import WIDTH, Position, TilePath, encode_bundle, hashes_from, tiles_for
 
 T = TypeVar("T")
 
@@ -176,9 +175,7 @@ def _head(row: Log) -> TreeHead:
 
 def _computed(own: Log, work: Callable[[merkle.Hashes], T]) -> T:
     """What `work` makes of the log's nodes, with all the tiles it needs read at once."""
-    wanted = [Q(log=own, level=level, index=index) for level, index in tiles_for(work)]
-    rows = HashTile.objects.filter(reduce(or_, wanted)).values_list("level", "index", "hashes") if wanted else ()
-    tiles = {(level, index): bytes(hashes) for level, index, hashes in rows}
+    tiles = _tiles(own, sorted(tiles_for(work)))
     try:
         return work(hashes_from(tiles))
     except LookupError:
@@ -187,6 +184,19 @@ def _computed(own: Log, work: Callable[[merkle.Hashes], T]) -> T:
             Text("存证账本的分片不完整。", "The ledger's tiles are incomplete."),
             Text("请重建分片；条目本身不受影响。", "Rebuild the tiles; the entries themselves are not affected."),
         ) from None
+
+
+def _tiles(own: Log, wanted: list[Position]) -> dict[Position, bytes]:
+    """In plain SQL: making the same of `Q`s took longer than reading the tiles."""
+    if not wanted:
+        return {}
+    table, level, index = map(connection.ops.quote_name, (HashTile._meta.db_table, "level", "index"))
+    # The log stands in each part: otherwise SQLite reads through all tiles of the log instead of looking each up.
+    each = " OR ".join([f"(log_id = %s AND {level} = %s AND {index} = %s)"] * len(wanted))
+    with connection.cursor() as cursor:
+        sql = f"SELECT {level}, {index}, hashes FROM {table} WHERE {each}"  # noqa: S608 - our own names
+        cursor.execute(sql, [part for position in wanted for part in (own.pk, *position)])
+        return {(at, number): bytes(hashes) for at, number, hashes in cursor.fetchall()}
 
 
 def _log_of(size: int) -> Log:

@@ -8,6 +8,7 @@ read from committed rows only. That is how a size never has two roots.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from itertools import chain, islice
 from typing import Any
 
@@ -29,6 +30,8 @@ from .tiles import Tree, growing
 
 _LOCK = 0x5348_5544_554C_4F47  # "SHUDULOG": PostgreSQL's advisory lock of the log's only writer
 _BATCH = 500  # rows in memory at once
+_READ = ("id", "event", "version", "subject", "time", "fields")  # of a waiting row; no object is made of it
+_Waiting = tuple[int, str, int, str, datetime, dict[str, Any]]
 
 
 def only_writer() -> None:
@@ -53,10 +56,11 @@ def sequence(limit: int = 10_000) -> int:
         if log is None:
             return 0
         tree = _tree(log)
-        rows: Iterable[Outbox] = waiting[:limit].iterator(_BATCH)
+        rows: Iterable[_Waiting] = waiting.values_list(*_READ)[:limit].iterator(_BATCH)
         if tree.frontier.size == 0:  # whatever was done before, a log begins with its own opening
-            first = waiting.filter(event=Event.LOG_OPENED, subject=log.key_id)
-            rows = chain(first, waiting.exclude(id__in=first.values("id"))[: limit - len(first)].iterator(_BATCH))
+            first = waiting.filter(event=Event.LOG_OPENED, subject=log.key_id).values_list(*_READ)
+            others = waiting.exclude(id__in=first.values("id")).values_list(*_READ)
+            rows = chain(first, others[: limit - len(first)].iterator(_BATCH))
         return _append(log, tree, iter(rows))
 
 
@@ -70,7 +74,7 @@ def _tree(log: Log) -> Tree:
     return Tree(Frontier(head.size, bytes(head.frontier)), stored)
 
 
-def _append(log: Log, tree: Tree, rows: Iterator[Outbox]) -> int:
+def _append(log: Log, tree: Tree, rows: Iterator[_Waiting]) -> int:
     start = tree.frontier.size
     while batch := list(islice(rows, _BATCH)):
         entries, disclosures = [], []
@@ -94,24 +98,32 @@ def _append(log: Log, tree: Tree, rows: Iterator[Outbox]) -> int:
     return size - start
 
 
-def _entry(log: Log, index: int, row: Outbox) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+def _entry(log: Log, index: int, row: _Waiting) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     """The rows of an entry and of its disclosure, their values in the order of the models' fields."""
+    outbox, event, version, subject, moment, values = row
     number = ids.new("entry")
-    time = clock.stamp(row.time)
-    sealed = seal(version=row.version, event=row.event, time=time, entry_id=number, values=row.fields)
+    sealed = seal(version=version, event=event, time=clock.stamp(moment), entry_id=number, values=values)
     hashed = leaf_hash(sealed.leaf)
-    entry = (number, log.pk, index, row.id, row.event, row.subject, row.time, sealed.leaf, hashed)
+    entry = (number, log.pk, index, outbox, event, subject, moment, sealed.leaf, hashed)
     return entry, (number, sealed.disclosures)
 
 
+_AS_IT_IS = {"CharField", "ForeignKey", "OneToOneField", "PositiveBigIntegerField", "BinaryField"}
+
+
 def _insert(model: type[Model], rows: Iterable[tuple[Any, ...]]) -> None:
-    """What `bulk_create` does, without making an object of each row: half of what an entry cost."""
+    """What `bulk_create` does, without making an object of each row, and asking Django only how to write what databases
+    write differently: together two thirds of what an entry cost."""
     fields = model._meta.concrete_fields
     table, *columns = map(connection.ops.quote_name, [model._meta.db_table, *(str(field.column) for field in fields)])
     marks = ", ".join(["%s"] * len(fields))
-    values = [
-        [field.get_db_prep_save(value, connection) for field, value in zip(fields, row, strict=True)] for row in rows
-    ]
+    special = [(at, field) for at, field in enumerate(fields) if field.get_internal_type() not in _AS_IT_IS]
+    values = []
+    for row in rows:
+        ready = list(row)
+        for at, field in special:
+            ready[at] = field.get_db_prep_save(row[at], connection)
+        values.append(ready)
     with connection.cursor() as cursor:
         cursor.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", values)  # noqa: S608 - our own names
 

@@ -43,4 +43,4 @@ def end_of_day(day: date) -> datetime:
 
 def stamp(moment: datetime) -> str:
     """RFC 3339 in UTC with microseconds, such as `2026-03-01T15:59:59.999999Z`."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"

@@ -33,22 +33,26 @@ PREFIXES = {
 
 # Crockford's base 32 in lower case, as TypeID asks.
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
 
 
 def uuid7() -> uuid.UUID:
     """A UUID version 7 (RFC 9562 §5.7): 48 bits of milliseconds, 74 random bits."""
-    milliseconds = time.time_ns() // 1_000_000
-    value = milliseconds << 80 | int.from_bytes(os.urandom(10))
-    value = value & ~(0xF << 76) | 0x7 << 76
-    value = value & ~(0x3 << 62) | 0x2 << 62
-    return uuid.UUID(int=value)
+    return uuid.UUID(int=_number())
 
 
 def new(noun: str) -> str:
     """A fresh id for `noun`, such as `run_01kaj…` (30 characters)."""
-    number = uuid7().int
-    digits = "".join(_ALPHABET[number >> shift & 31] for shift in range(125, -5, -5))
+    number = _number()
+    digits = "".join([_PAIRS[number >> shift & 1023] for shift in range(120, -10, -10)])
     return f"{PREFIXES[noun]}_{digits}"
+
+
+def _number() -> int:
+    milliseconds = time.time_ns() // 1_000_000
+    value = milliseconds << 80 | int.from_bytes(os.urandom(10))
+    value = value & ~(0xF << 76) | 0x7 << 76
+    return value & ~(0x3 << 62) | 0x2 << 62
 
 
 def noun_of(text: str) -> str | None:

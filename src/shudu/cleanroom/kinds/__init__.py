@@ -12,7 +12,7 @@ from typing import Any
 from shudu.catalog.types import ModelSpec, refuse_model_files, register_model_kind
 from shudu.policy.types import Invalid
 
-from . import lightgbm, onnx, refused, scorecard, sql, xgboost
+from . import lightgbm, onnx, refused, scorecard, xgboost
 from .admitted import Admitted
 
 Card = Mapping[str, Any] | None
@@ -26,12 +26,24 @@ class Kind:
     admit: Callable[[bytes, Card], Admitted]
 
 
+def _recognises_sql(data: bytes) -> bool:
+    from . import sql  # its parser weighs much: only who publishes a model waits for it
+
+    return sql.recognises(data)
+
+
+def _admit_sql(data: bytes, card: Card) -> Admitted:
+    from . import sql
+
+    return sql.admit(data, card)
+
+
 # Asked in this order: a mark of its own before a mere form, like "a JSON object".
 KINDS: dict[str, Kind] = {
     "lightgbm": Kind(lightgbm.recognises, lightgbm.admit),
     "xgboost": Kind(xgboost.recognises, xgboost.admit),
     "scorecard": Kind(scorecard.recognises, scorecard.admit),
-    "sql": Kind(sql.recognises, sql.admit),
+    "sql": Kind(_recognises_sql, _admit_sql),
     "onnx": Kind(onnx.recognises, onnx.admit),
 }
 
