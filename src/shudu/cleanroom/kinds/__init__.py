@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 from shudu.catalog.types import ModelSpec, refuse_model_files, register_model_kind
 from shudu.policy.types import Invalid
 
-from . import lightgbm, onnx, refused, scorecard, xgboost
+from . import refused
 from .admitted import Admitted
 
 Card = Mapping[str, Any] | None
@@ -26,26 +27,21 @@ class Kind:
     admit: Callable[[bytes, Card], Admitted]
 
 
-def _recognises_sql(data: bytes) -> bool:
-    from . import sql  # its parser weighs much: only who publishes a model waits for it
+def _kind(name: str) -> Kind:
+    """The kind whose reader is the module of this name, loaded with the first model: some weigh much."""
 
-    return sql.recognises(data)
+    def recognises(data: bytes) -> bool:
+        return bool(import_module(f"{__name__}.{name}").recognises(data))
 
+    def admit(data: bytes, card: Card) -> Admitted:
+        found: Admitted = import_module(f"{__name__}.{name}").admit(data, card)
+        return found
 
-def _admit_sql(data: bytes, card: Card) -> Admitted:
-    from . import sql
-
-    return sql.admit(data, card)
+    return Kind(recognises, admit)
 
 
 # Asked in this order: a mark of its own before a mere form, like "a JSON object".
-KINDS: dict[str, Kind] = {
-    "lightgbm": Kind(lightgbm.recognises, lightgbm.admit),
-    "xgboost": Kind(xgboost.recognises, xgboost.admit),
-    "scorecard": Kind(scorecard.recognises, scorecard.admit),
-    "sql": Kind(_recognises_sql, _admit_sql),
-    "onnx": Kind(onnx.recognises, onnx.admit),
-}
+KINDS = {name: _kind(name) for name in ("lightgbm", "xgboost", "scorecard", "sql", "onnx")}
 
 
 def _read(kind: str, data: bytes, card: Card, file_name: str) -> ModelSpec:
