@@ -16,6 +16,8 @@ from hypothesis.stateful import precondition, rule
 from kernel.model import ATTEMPTS, PURPOSE, Asset, Order, Run
 from kernel.trading import Trading
 from kernel.world import GOING, LEASE, LOOKS, MANNERS, PICK, WHO, Killed, nothing
+from shudu.cases import actions as cases
+from shudu.cases.models import Deadline
 from shudu.cleanroom.sandbox import failure
 from shudu.exchange import actions as exchange
 from shudu.ledger import actions as ledger
@@ -267,6 +269,26 @@ class Kernel(Trading):
                 Outbox.objects.update(dispatched=False)
                 self.spread(None)
                 self.seen["delivered anew"] += 1
+
+    @precondition(lambda self: self.model.orders)
+    @rule(looks=LOOKS)
+    def ring(self, looks: int | None) -> None:
+        """Deadlines that have passed: an order nobody ran in time gives back what it has locked, once."""
+        self.clock.left = looks
+        try:
+            cases.ring()
+        except Killed:
+            self.seen["ring killed"] += 1
+        finally:
+            self.clock.left = None
+        rung = set(Deadline.objects.exclude(passed=None).values_list("case__subject", flat=True))
+        over = {name for name, order in self.model.orders.items() if self.model.over(order, self.clock.moment)}
+        assert rung == over if looks is None else rung <= over
+        for order in (self.model.orders[name] for name in rung):
+            if not order.rung and order.state == "placed":
+                self.model.cancel(order)
+                self.seen["expired"] += 1
+            order.rung = True
 
     @rule(looks=LOOKS)
     def sequence(self, looks: int | None) -> None:

@@ -56,6 +56,7 @@ class Order:
     agreements: tuple[str, str]  # data, model
     state: str = "placed"
     prepaid: bool = True  # reserved with the order, not yet used by a run
+    rung: bool = False  # its deadline has passed, and somebody has looked
 
 
 @dataclass
@@ -216,6 +217,9 @@ class Model:
         if self.assets[offer.model].state != "live":
             return "asset.no_version"
         return "accounts.funds" if offer.price > self.has(by, FEN) else None
+
+    def over(self, order: Order, now: datetime) -> bool:
+        return any(now > self.agreements[agreement].until for agreement in order.agreements)
 
     def permitting(self, order: Order, now: datetime) -> str | None:
         for one in (self.agreements[agreement] for agreement in order.agreements):

@@ -24,7 +24,7 @@ REACHED = {
     *("worker well: closed", "worker well: failed", "worker broken: failed", "worker unforeseen: queued"),
     *("worker slow: queued", "worker overtaken: closed", "worker overtaken: failed"),
     *("worker robbed: queued", "worker revoked: failed"),
-    *("asked again", "delivered anew"),
+    *("asked again", "delivered anew", "expired", "ring killed"),
 }
 
 

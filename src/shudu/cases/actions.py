@@ -1,16 +1,22 @@
-"""Opening a case and moving it: always part of the action that does the work."""
+"""Opening a case and moving it, always part of the action that does the work; and the clocks that move it later."""
 
 from __future__ import annotations
 
+import logging
+from datetime import datetime
+
 from django.db import IntegrityError, transaction
+from django.db.models import F
 
 from shudu.policy import clock
 from shudu.policy.actions import part_of_action
 from shudu.policy.types import Actor, Conflict, Decision, Refused, Role, Text
 
-from . import queries
-from .models import Case, CaseStep
+from . import clocks, queries
+from .models import Case, CaseStep, Deadline
 from .procedures import Procedure, current, known
+
+log = logging.getLogger("shudu.cases")
 
 
 @part_of_action
@@ -75,6 +81,37 @@ def advance(
     )
     case.state = step.to
     return case
+
+
+@part_of_action
+def set_deadline(case: Case, name: str, due: datetime) -> Deadline:
+    """Have what `types.on_due(name)` declared done for the case's subject once `due` has passed."""
+    return Deadline.objects.create(case=case, name=name, due=due)
+
+
+def ring(limit: int = 100) -> int:
+    """Do what deadlines that have passed ask for, the worker's part; returns how many. Safe in several processes.
+
+    No action: each deadline was set by one, and what it leads to is one. What fails is logged and tried again, behind
+    those that have failed less often: none blocks the rest.
+    """
+    now = clock.now()
+    waiting = Deadline.objects.filter(passed=None, due__lt=now).order_by("tries", "due", "id")
+    rung = 0
+    for number in list(waiting.values_list("id", flat=True)[:limit]):
+        try:
+            with transaction.atomic():
+                row = Deadline.objects.select_for_update().filter(id=number, passed=None).first()
+                if row is not None:
+                    clocks.due(row.name)(row.case.subject)
+                    row.passed = now
+                    row.save(update_fields=["passed"])
+                    rung += 1
+        except Exception as error:
+            Deadline.objects.filter(id=number).update(tries=F("tries") + 1)
+            log.error("deadline %d was not handled and will be tried again: %s", number, error)
+            log.debug("its traceback", exc_info=True)
+    return rung
 
 
 def _impossible(table: Procedure, case: Case, transition: str) -> Conflict:

@@ -24,6 +24,20 @@ class Case(models.Model):
         constraints = [models.UniqueConstraint(fields=["procedure", "subject"], name="case_once")]
 
 
+class Deadline(models.Model):
+    """A moment after which something happens to a case by itself, once. `tries` counts the times it failed."""
+
+    case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="deadlines")
+    name = models.CharField(max_length=40)
+    due = models.DateTimeField()
+    passed = models.DateTimeField(null=True)
+    tries = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["case", "name"], name="deadline_once")]
+        indexes = [models.Index(fields=["due"], condition=models.Q(passed=None), name="deadline_waiting")]
+
+
 class CaseStep(models.Model):
     """A transition taken: by which party, through which door, when. Of an opinion only the digest is here."""
 

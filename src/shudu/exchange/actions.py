@@ -25,6 +25,7 @@ from .types import PlaceOrder, repeatable
 
 MONEY = "CNY.fen"
 COUNT = "run"
+EXPIRY = "order.expiry"  # the deadline after which no run of an order can start any more
 
 
 @action(Permission.ORDER_PLACE, Event.ORDER_PLACED)
@@ -34,12 +35,14 @@ def place(actor: Actor, request: PlaceOrder) -> Order:
     order = Order(offer=offer.id, buyer=actor.party, purpose=request.purpose, price_fen=offer.price_fen)
     require(actor, Permission.ORDER_PLACE, order)
     order.save(force_insert=True)
-    cases.open_case("order", order.id, order.buyer)
-    concluded = []
+    case = cases.open_case("order", order.id, order.buyer)
+    concluded, ends = [], []
     for line in agreements.lines(offer.id):
         agreement = agreement_actions.conclude(actor, line.id, assignee=actor.party, purpose=request.purpose)
         OrderLine.objects.create(order=order, role=line.role, agreement=agreement.id)
         concluded.append(agreement.id)
+        ends.append(agreement.until)
+    cases.set_deadline(case, EXPIRY, min(ends))
     _reserve(order)
     record(
         order.id,
@@ -184,7 +187,8 @@ def release(actor: Actor, run_id: str) -> OrderRun:
 def cancel(actor: Actor, order_id: str) -> Order:
     """End an order while no run of it is going on: what it has locked comes back, and no run of it starts any more.
 
-    The buyer may; and it happens by itself when an agreement of the order is revoked, which would leave it locked.
+    The buyer may; and it happens by itself when an agreement of the order is revoked, or ends before the run the order
+    has paid for was started: either would leave the money locked.
     """
     order = visible_order(actor, order_id)
     require(actor, Permission.ORDER_CANCEL, order)

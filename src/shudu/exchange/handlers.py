@@ -1,7 +1,8 @@
-"""When a run ends, its order is settled or released, once; when an agreement is revoked, its waiting orders end."""
+"""When a run ends, its order is settled or released, once; when an agreement ends, so do its waiting orders."""
 
 from __future__ import annotations
 
+from shudu.cases.types import on_due
 from shudu.identity import queries as identity
 from shudu.policy.events import Event
 from shudu.policy.models import Outbox
@@ -19,6 +20,13 @@ def settle(row: Outbox) -> None:
 @on(Event.AGREEMENT_REVOKED)
 def cancel(row: Outbox) -> None:
     for order in queries.placed_under(row.subject):
+        actions.cancel(identity.system(), order)
+
+
+@on_due(actions.EXPIRY)
+def expire(order: str) -> None:
+    """An order nobody ran gives back what it has locked; one that was run has nothing locked, or its run will."""
+    if queries.state(order) == "placed":
         actions.cancel(identity.system(), order)
 
 

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Max
 
 from . import clock
 from .events import Event, upcast
@@ -43,6 +43,13 @@ def dispatch(limit: int = 100) -> int:
             log.error("event %d was not handled and will be tried again: %s", number, error)
             log.debug("its traceback", exc_info=True)
     return delivered
+
+
+def waiting(subject: str) -> int | None:
+    """How often the delivery of a subject's news has failed, at most; None when all of it is delivered."""
+    rows = Outbox.objects.filter(subject=subject, dispatched=False)
+    found = rows.aggregate(tries=Max("attempts"))["tries"]
+    return None if found is None else int(found)
 
 
 def _deliver(number: int) -> bool:

@@ -20,6 +20,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection, models, transaction
 
+from shudu.cases.actions import ring
 from shudu.catalog import queries as catalog
 from shudu.identity import queries as identity
 from shudu.lake import queries as lake
@@ -179,22 +180,28 @@ def sweep() -> list[str]:
 
 
 def spread_news() -> bool:
-    """Deliver waiting events and give waiting entries their place in the ledger."""
+    """Do what is due, deliver waiting events and give waiting entries their place in the ledger."""
+    rung = ring()
     delivered = outbox.dispatch()
-    return bool(sequence() or delivered)
+    return bool(sequence() or delivered or rung)
 
 
 def settle(run_id: str, timeout: float = 3600.0) -> None:
     """Work in this process until a run has ended and everything it led to is done and sequenced.
 
-    Safe beside a live worker: whoever holds the lease works, the other waits.
+    Safe beside a live worker: whoever holds the lease works, the other waits. Raises Conflict `run.news_waits` when the
+    run has ended and what follows from it, such as its settlement, keeps failing; the worker goes on trying.
     """
     worker = Worker()
     until = time.monotonic() + timeout
     while time.monotonic() < until:
         busy = worker.tick(run_id)
         if not busy and not Run.objects.filter(pk=run_id, state=Run.State.QUEUED).exists():
-            return
+            tries = outbox.waiting(run_id)
+            if tries is None:
+                return
+            if tries >= MAX_ATTEMPTS:
+                raise _news_waits(run_id)
         if not busy:
             time.sleep(0.1)
     raise Conflict(
@@ -215,6 +222,22 @@ def _work(run: Run) -> Work:
         params=run.params,
         done=run.done,
         attempt=run.attempt,
+    )
+
+
+def _news_waits(run_id: str) -> Conflict:
+    return Conflict(
+        "run.news_waits",
+        Text(
+            "任务已结束，但后续处理（如结算）未能完成，预留的款项仍未动用。",
+            "The run has ended, but what follows from it, such as its settlement, keeps failing. What was reserved is"
+            " still reserved.",
+        ),
+        Text(
+            "后台进程会继续重试，不会重复扣款；请运营机构查看日志。",
+            "The worker goes on trying and nothing is charged twice; ask the operating company to look at its log.",
+        ),
+        {"run": run_id},
     )
 
 
