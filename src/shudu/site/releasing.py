@@ -17,7 +17,8 @@ from shudu.runs import queries as runs
 
 from .acting import acts, see, told
 from .errors import status_of
-from .forms import key_of, new_key
+from .forms import again, key_of, new_key
+from .kept import values
 
 SHOWN = 50
 
@@ -49,9 +50,8 @@ def _release(request: HttpRequest, actor: Actor, run_id: str, error: ShuduError 
         "head": head,
         "body": body,
         "waiting": run.state == "held" and not row.decision,
-        "key": new_key(),
-        "error": error,
-        "values": request.POST,
+        "values": values(request),
+        **(again(error) if error else {"key": new_key()}),
     }
     return render(request, "release.html", context, status=status_of(error) if error else 200)
 

@@ -26,6 +26,7 @@ GROUPS = {
     "orders": Text("订单", "Orders"),
     "agreements": Text("协议", "Agreements"),
     "runs": Text("计算任务", "Runs"),
+    "releases": Text("待放行结果", "Held releases"),
     "results": Text("交付结果", "Results"),
     "receipts": Text("存证回执", "Receipts"),
 }
