@@ -1,11 +1,13 @@
 """Runs in the sandbox in the worker's place: tries to get out in every way it knows and prints how each attempt ended.
 
-The model is JSON that tells it where things are: {"home", "unix", "abstract", "tcp", "udp", "calls": {name: number}}.
+The model is JSON that tells it where things are, {"home", "unix", "abstract", "tcp", "udp", "calls": {name: number}},
+and with "sealed" whether to try behind the second filter, where a model is, or before it, where only our imports are.
 """
 
 import ctypes
 import errno
 import json
+import mmap
 import os
 import resource
 import socket
@@ -20,6 +22,8 @@ job = json.loads(sys.stdin.buffer.read(int.from_bytes(sys.stdin.buffer.read(8), 
 told = json.loads(sys.stdin.buffer.read(job["model"]))
 python = f"python{sys.version_info[0]}.{sys.version_info[1]}"
 ended: dict[str, str] = {}
+if told["sealed"]:
+    globals()["seal"]()
 
 
 def attempt(name: str, act: Callable[[], Any]) -> None:
@@ -35,6 +39,11 @@ def attempt(name: str, act: Callable[[], Any]) -> None:
 def system_call(number: int, *arguments: Any) -> None:
     if libc.syscall(number, *arguments) < 0:
         raise OSError(ctypes.get_errno(), "")
+
+
+def mapped_as_code(path: str) -> None:
+    with open(path, "rb") as file:
+        mmap.mmap(file.fileno(), 0, mmap.MAP_PRIVATE, mmap.PROT_READ | mmap.PROT_EXEC)
 
 
 def talk(family: int, kind: int, address: Any) -> None:
@@ -62,9 +71,17 @@ for path in ("/proc/1/environ", "/proc/self/mem", "/proc/self/mountinfo", "/proc
     attempt("open " + path, lambda path=path: os.open(path, os.O_RDONLY))
 attempt("climb", lambda: os.open("../../../.." + told["home"], os.O_RDONLY))
 
-for path in ("/in/data", "/in/evaluator.py", "/in/worker.py", "/site/numpy/__init__.py", f"/py/bin/{python}"):
+for path in (
+    "/in/data",
+    "/in/evaluator.py",
+    "/in/worker.py",
+    "/in/walls.py",
+    "/in/rows/data",
+    "/site/numpy/__init__.py",
+    f"/py/bin/{python}",
+):
     attempt("write " + path, lambda path=path: os.open(path, os.O_WRONLY))
-for folder in ("/", "/in", "/py/lib", "/site", "/usr", f"/py/lib/{python}/site-packages"):
+for folder in ("/", "/in", "/in/rows", "/py/lib", "/site", "/usr", f"/py/lib/{python}/site-packages"):
     attempt("create in " + folder, lambda folder=folder: os.open(folder + "/x", os.O_WRONLY | os.O_CREAT, 0o600))
 attempt("mkdir", lambda: os.mkdir("/in/x"))
 attempt("symlink", lambda: os.symlink("/etc", "/in/x"))
@@ -75,6 +92,12 @@ attempt("chmod data", lambda: os.chmod("/in/data", 0o666))
 attempt("remove data", lambda: os.unlink("/in/data"))
 attempt("memory file", lambda: os.memfd_create("x"))
 
+attempt("temporary file", lambda: os.open("/in", os.O_TMPFILE | os.O_WRONLY, 0o600))
+attempt("rename data", lambda: os.rename("/in/rows/data", "/in/rows/x"))
+attempt("executable memory", lambda: mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC))
+attempt("executable file", lambda: mapped_as_code("/in/rows/data"))
+attempt("program", lambda: os.execv(f"/py/bin/{python}", [python, "-c", ""]))
+attempt("another filter", lambda: system_call(told["calls"]["prctl"], 22, 2, None, 0, 0))
 attempt("fork", lambda: os.fork() or os._exit(0))
 attempt("process", lambda: subprocess.run([f"/py/bin/{python}", "-c", ""]))
 attempt("thread", lambda: threading.Thread(target=len, args=("",)).start())
