@@ -18,7 +18,7 @@ from .codes import REVOCATION_REASONS, OnRevocation
 from .evaluation import ProposedUse, evaluate, evaluate_onward
 from .lines import Line, compose
 from .models import Agreement as Agreement
-from .models import Offer
+from .models import Offer as Offer
 from .models import OfferLine as OfferLine
 from .operands import day_and_time
 from .order import onward_of

@@ -15,7 +15,7 @@ from django.db import transaction
 from shudu.identity import queries as identity
 from shudu.lake import queries as lake
 from shudu.lake.types import Column, Place, Stored, StoredFile
-from shudu.policy import audiences, ids
+from shudu.policy import audiences, ids, plain_text
 from shudu.policy.actions import action, part_of_action, record, record_nothing, require
 from shudu.policy.events import Event
 from shudu.policy.permissions import Permission
@@ -32,6 +32,7 @@ from .types import PublishModel, PublishTable, Result
 
 MODEL_BYTES = 64 << 20
 CARD_BYTES = 1_000_000
+LONGEST_OPINION = 20_000
 
 
 def _write_table(actor: Actor, request: PublishTable) -> tuple[Place, Stored]:
@@ -96,7 +97,7 @@ def publish_model(actor: Actor, request: PublishModel, *, prepared: tuple[Place,
     """Publish a model file as a new model asset of the actor's party, version 1."""
     require(actor, Permission.MODEL_PUBLISH)
     where, stored, spec = prepared
-    title = request.title or spec.name
+    title = request.title or _said(spec.name, "title")
     asset = _enter(
         where,
         kind=Asset.Kind.MODEL,
@@ -136,7 +137,7 @@ def review_level(actor: Actor, asset_id: str, opinion: str) -> Asset:
             None,
             {"asset": asset.id},
         )
-    digest = hashlib.sha256(opinion.encode()).hexdigest()
+    digest = hashlib.sha256(_opinion(opinion).encode()).hexdigest()
     LevelReview.objects.create(asset=asset, level=asset.level, party=actor.party, opinion_sha256=digest)
     asset.state = Asset.State.ACTIVE
     asset.save(update_fields=["state"])
@@ -214,6 +215,30 @@ def add_result(result: Result, *, entity_key: str = "") -> Asset:
     for kind in (Right.Kind.HOLD, Right.Kind.USE):
         Right.objects.create(asset=asset, party=result.owner, kind=kind, basis=result.run)
     return asset
+
+
+def _opinion(text: str) -> str:
+    if len(text) > LONGEST_OPINION:
+        raise Invalid(
+            "level.opinion",
+            Text(f"审核意见至多 {LONGEST_OPINION} 个字符。", f"An opinion has at most {LONGEST_OPINION} characters."),
+            Text("请写要点，另附全文。", "State the main points and keep the full text elsewhere."),
+        )
+    return _said(text, "opinion")
+
+
+def _said(text: str, field: str) -> str:
+    """Text that came past the typed inputs: from inside a file, or as an argument of its own."""
+    try:
+        return plain_text.clean_lines(text)
+    except ValueError as error:
+        zh, _, en = str(error).partition(" / ")
+        raise Invalid(
+            "input",
+            Text(f"“{field}”不正确：{zh}。", f"“{field}” is not right: {en}."),
+            Text("请修改后重试。", "Correct it and try again."),
+            {"field": field},
+        ) from None
 
 
 def _enter(where: Place, *, kind: str, code_kind: str = "", **fields: Any) -> Asset:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, cast
+from typing import Any, Literal, cast
 
 from django.http import HttpResponse
 from ninja import File, Query, Router, UploadedFile
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from shudu.lake import queries as lake
 from shudu.lake.types import Understood
@@ -15,7 +15,7 @@ from shudu.policy.api import Call, Moment, Page, Paging, Upload, link, named
 from . import actions, queries
 from .models import Asset as AssetRow
 from .models import Version as VersionRow
-from .types import LanguageMap, ModelFields, PublishModel, PublishTable, Reading, TableFields
+from .types import LanguageMap, ModelFields, Opinion, PublishModel, PublishTable, Reading, TableFields
 
 assets = Router(tags=["assets"])
 models = Router(tags=["models"])
@@ -133,7 +133,7 @@ class Review(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    opinion: Annotated[str, Field(min_length=1, max_length=20_000)]
+    opinion: Opinion
 
 
 @assets.get("", response=Page[Asset], **named("数据资源目录", "The catalogue"))

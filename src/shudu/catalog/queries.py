@@ -18,7 +18,8 @@ from shudu.policy.rules import decide, refuse_unless, visible
 from shudu.policy.types import Actor, Conflict, Decision, Text, not_found
 
 from .models import Asset as Asset
-from .models import Right, Version
+from .models import Right
+from .models import Version as Version
 from .types import LanguageMap, Offered
 
 
@@ -64,6 +65,11 @@ def newest(actor: Actor, limit: int, *, before: str | None = None, words: str = 
 def count(actor: Actor) -> int:
     """How many assets the actor may see the entries of."""
     return audiences.count(actor, Permission.ASSET_READ, Asset.objects.all())
+
+
+def results(actor: Actor) -> QuerySet[Asset]:
+    """The results of runs that the actor's party holds, newest first."""
+    return Asset.objects.filter(owner=actor.party).exclude(run="").order_by("-id")
 
 
 def titles(asset_ids: Iterable[str]) -> dict[str, LanguageMap]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-import unicodedata
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_serializer, model_validator
 
 from shudu.lake.types import Column, Reading, Recipe
+from shudu.policy import plain_text
 
 from .levels import LEVELS as LEVELS
 from .model_kinds import ModelSpec, refuse_model_files, register_model_kind
@@ -25,6 +25,7 @@ __all__ = [
     "ModelFields",
     "ModelSpec",
     "Offered",
+    "Opinion",
     "PublishModel",
     "PublishTable",
     "Reading",
@@ -38,14 +39,21 @@ __all__ = [
 LanguageMap = dict[str, str]
 
 
-def _plain(text: str) -> str:
-    text = unicodedata.normalize("NFC", text).strip()
-    if not text or any(unicodedata.category(sign) == "Cc" for sign in text):
-        raise ValueError("空白，或含有控制字符 / empty, or holds control characters")
+Title = Annotated[str, Field(max_length=200), AfterValidator(plain_text.clean)]
+
+
+def _clean(text: str) -> str:
+    return plain_text.clean_lines(text) if text else ""
+
+
+Words = Annotated[str, Field(max_length=2_000), AfterValidator(_clean)]
+Opinion = Annotated[str, Field(min_length=1, max_length=20_000), AfterValidator(plain_text.clean_lines)]
+
+
+def _languages(text: LanguageMap) -> LanguageMap:
+    if wrong := [name for name in text if name not in ("zh", "en")]:
+        raise ValueError(f"语言只有 zh 与 en，多了 {len(wrong)} 种 / languages are zh and en; {len(wrong)} are neither")
     return text
-
-
-Title = Annotated[str, Field(max_length=200), AfterValidator(_plain)]
 
 
 class CoreFields(BaseModel):
@@ -57,16 +65,16 @@ class CoreFields(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    class_path: str = ""  # 类/项/目/细目
-    abstract: LanguageMap = {}
+    class_path: Words = ""  # 类/项/目/细目
+    abstract: Annotated[dict[str, Words], AfterValidator(_languages)] = {}
     share_type: Literal["1", "2", "3"] | None = None  # 1 unconditional, 2 conditional, 3 not shared
-    share_condition: str = ""
+    share_condition: Words = ""
     share_method: Literal["1", "2", "3"] | None = None  # 1 database, 2 download, 3 service
     open_flag: Literal["0", "1"] = "0"
-    open_condition: str = ""
+    open_condition: Words = ""
     update_cycle: Literal["1", "2", "3", "4", "5", "6", "7", "8", "9"] = "9"  # 1 real time … 6 yearly, 9 not updated
     publish_date: date | None = None
-    related_codes: tuple[str, ...] = ()
+    related_codes: Annotated[tuple[Title, ...], Field(max_length=200)] = ()
 
     @model_validator(mode="after")
     def _conditions(self) -> CoreFields:

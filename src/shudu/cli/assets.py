@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import json as json_module
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from shudu.policy import json_text
 from shudu.policy.types import Invalid, Text
 
-from .session import As, Home, Json, Key, session, showing, typed
+from .listing import After, Limit, show
+from .session import As, Home, Json, Key, session, showing, small, typed
 
 if TYPE_CHECKING:
     from shudu.catalog.queries import Asset
 
 models = typer.Typer(no_args_is_help=True, help="Models (模型).")
+CORE_BYTES = 100_000
 assets = typer.Typer(no_args_is_help=True, help="Assets (数据资源).")
 
 
@@ -43,7 +45,7 @@ def _json_object(source: Path | None, code: str, what: Text) -> dict[str, Any]:
     if source is None:
         return {}
     try:
-        fields = json_module.loads(source.read_text("utf-8"))
+        fields = json_text.read(small(source, CORE_BYTES))
     except (OSError, ValueError):
         fields = None
     if not isinstance(fields, dict):
@@ -163,13 +165,13 @@ def publish_model(
 
 
 @assets.command("list")
-def list_assets(home: Home = None, as_: As = None, json: Json = False) -> None:
-    """The catalogue entries an organisation may see."""
+def list_assets(after: After = None, limit: Limit = 50, home: Home = None, as_: As = None, json: Json = False) -> None:
+    """The catalogue entries an organisation may see, newest first."""
     with session(home, as_, json) as current:
         from shudu.catalog import queries
 
-        rows = [describe(row) for row in queries.newest(current.actor(), 200)]
-        current.show({"id": None, "assets": rows}, Text(f"{len(rows)} 项数据资源。", f"{len(rows)} assets."))
+        rows = queries.newest(current.actor(), limit + 1, before=after)
+        show(current, "assets", rows, limit, describe, Text("数据资源", "assets"))
 
 
 @assets.command("show")
@@ -251,3 +253,26 @@ def erase(
 
         row = actions.erase(current.actor(), version, idempotency_key=key)
         current.show({"id": row.id, "state": str(row.state)}, Text("版本已删除。", "The version is erased."))
+
+
+@assets.command("version")
+def show_version(
+    version: Annotated[str, typer.Argument(help="Version id.")], home: Home = None, as_: As = None, json: Json = False
+) -> None:
+    """A version: its state and its files by their digests."""
+    with session(home, as_, json) as current:
+        from shudu.catalog import queries
+
+        row = queries.version(current.actor(), version)
+        current.show(
+            {
+                "id": row.id,
+                "asset": row.binding.asset_id,
+                "number": row.number,
+                "state": str(row.state),
+                "rows": row.rows,
+                "files": {file.name: file.sha256 for file in queries.files(row)},
+                "source_sha256": row.source_sha256,
+            },
+            Text("版本。", "The version."),
+        )

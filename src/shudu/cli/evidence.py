@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from shudu.policy.types import Invalid, Text
 
-from .session import As, Home, Json, Session, explain, session, vars_of
+from .session import As, Home, Json, Session, bounded, explain, session, vars_of
 
 if TYPE_CHECKING:
     from shudu.ledger.types import Finding, Verdict
@@ -184,12 +184,11 @@ def _against(source: Path) -> list[Finding]:
 
 
 def _read(source: Path) -> bytes:
-    """A file to be judged; one byte more than any receipt may have is enough to see that it is too large."""
+    """A file to be judged, and one byte more than any receipt may have: enough to see that it is too large."""
     from shudu.ledger.types import receipt
 
     try:
-        with source.open("rb") as file:
-            return file.read(receipt.MAX_BYTES + 1)
+        return bounded(source, receipt.MAX_BYTES)
     except OSError as error:
         raise receipt.Unreadable(
             "receipt.unreadable",

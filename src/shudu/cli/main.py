@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 
 import typer
+from typer.exceptions import TyperException
 
-from . import assets, backup, evidence, house, offers, orders, parties, quality, releases, sandbox
+from . import assets, backup, evidence, house, offers, orders, parties, quality, releases, sandbox, usage
 
 app = typer.Typer(
     name="shudu",
@@ -42,8 +43,10 @@ def run() -> None:
     import os
 
     try:
-        app()
-    except KeyboardInterrupt:
+        code = app(standalone_mode=False)
+    except TyperException as error:
+        sys.exit(usage.explain(error, sys.argv[1:]))
+    except (KeyboardInterrupt, typer.Abort):
         sys.exit(130)
     except Exception as error:
         if os.environ.get("SHUDU_DEBUG"):
@@ -54,3 +57,4 @@ def run() -> None:
             file=sys.stderr,
         )
         sys.exit(3)
+    sys.exit(code if isinstance(code, int) else 0)

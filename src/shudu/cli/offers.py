@@ -9,11 +9,12 @@ import typer
 
 from shudu.policy.types import Invalid, Text
 
+from .listing import After, Limit, part, show, stamp
 from .parties import fen, yuan
 from .session import As, Home, Json, Key, Session, session, typed
 
 if TYPE_CHECKING:
-    from shudu.agreements.queries import Agreement, OfferLine
+    from shudu.agreements.queries import Agreement, Offer, OfferLine
 
 offers = typer.Typer(no_args_is_help=True, help="Offers (上架).")
 agreements = typer.Typer(no_args_is_help=True, help="Agreements (交易合同).")
@@ -25,8 +26,8 @@ def _names(text: str) -> tuple[str, ...]:
 
 def _split(text: str) -> dict[str, int]:
     shares: dict[str, int] = {}
-    for part in _names(text):
-        role, _, share = part.partition("=")
+    for each in _names(text):
+        role, _, share = each.partition("=")
         if not share.isdecimal() or role in shares:
             raise Invalid(
                 "offer.split",
@@ -151,6 +152,28 @@ def withdraw(
         current.show({"id": row.id, "state": str(row.state)}, Text("已下架。", "Withdrawn."))
 
 
+@offers.command("list")
+def list_offers(after: After = None, limit: Limit = 50, home: Home = None, as_: As = None, json: Json = False) -> None:
+    """Live offers, and those an organisation has a part in, newest first."""
+    with session(home, as_, json) as current:
+        from shudu.agreements import queries
+
+        rows = part(queries.offers(current.actor()), after, limit)
+        show(current, "offers", rows, limit, _brief, Text("上架", "offers"))
+
+
+def _brief(row: Offer) -> dict[str, Any]:
+    lines = sorted(row.lines.all(), key=lambda line: line.number)
+    return {
+        "id": row.id,
+        "state": str(row.state),
+        "title": row.title,
+        "price_fen": row.price_fen,
+        "until": stamp(row.until),
+        "lines": [_line(line) for line in lines],
+    }
+
+
 @offers.command("show")
 def show_offer(
     offer: Annotated[str, typer.Argument(help="Offer id.")], home: Home = None, as_: As = None, json: Json = False
@@ -172,6 +195,32 @@ def show_offer(
             },
             Text(f"每次运行 ¥{yuan(row.price_fen)}。", f"¥{yuan(row.price_fen)} per run."),
         )
+
+
+@agreements.command("list")
+def list_agreements(
+    after: After = None, limit: Limit = 50, home: Home = None, as_: As = None, json: Json = False
+) -> None:
+    """An organisation's agreements, newest first."""
+    with session(home, as_, json) as current:
+        from shudu.agreements import queries
+
+        rows = part(queries.agreements(current.actor()), after, limit)
+        show(current, "agreements", rows, limit, _agreed, Text("协议", "agreements"))
+
+
+def _agreed(row: Agreement) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "state": str(row.state),
+        "assigner": row.assigner,
+        "assignee": row.assignee,
+        "asset": row.asset,
+        "version": row.version,
+        "runs": row.runs,
+        "until": stamp(row.until),
+        "terms_sha256": row.terms_sha256,
+    }
 
 
 @agreements.command("show")

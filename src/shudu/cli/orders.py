@@ -9,10 +9,13 @@ import typer
 
 from shudu.policy.types import Actor, Invalid, Text
 
+from .listing import After, Limit, part, show, stamp
 from .parties import yuan
 from .session import As, Home, Json, Key, Session, session, typed
 
 if TYPE_CHECKING:
+    from shudu.catalog.queries import Asset
+    from shudu.exchange.queries import Order
     from shudu.runs.queries import Run
 
 orders = typer.Typer(no_args_is_help=True, help="Orders (订单).")
@@ -46,6 +49,22 @@ def place(
             },
             Text(f"订单已生效，已预留 ¥{yuan(order.price_fen)}。", f"Ordered; ¥{yuan(order.price_fen)} is reserved."),
         )
+
+
+@orders.command("list")
+def list_orders(after: After = None, limit: Limit = 50, home: Home = None, as_: As = None, json: Json = False) -> None:
+    """Orders an organisation placed, or that concluded an agreement of its, newest first."""
+    with session(home, as_, json) as current:
+        from shudu.exchange import queries
+
+        rows = part(queries.orders(current.actor()), after, limit)
+        states = queries.states(row.id for row in rows)
+
+        def brief(row: Order) -> dict[str, Any]:
+            named = {"offer": row.offer, "buyer": row.buyer, "purpose": row.purpose, "price_fen": row.price_fen}
+            return {"id": row.id, "state": states[row.id], **named}
+
+        show(current, "orders", rows, limit, brief, Text("订单", "orders"))
 
 
 @orders.command("show")
@@ -117,6 +136,21 @@ def start(
         raise typer.Exit(1)
 
 
+@runs.command("list")
+def list_runs(after: After = None, limit: Limit = 50, home: Home = None, as_: As = None, json: Json = False) -> None:
+    """An organisation's runs, and those that used something of its, newest first."""
+    with session(home, as_, json) as current:
+        from shudu.runs import queries
+
+        rows = part(queries.runs(current.actor()), after, limit)
+
+        def brief(row: Run) -> dict[str, Any]:
+            named = {"kind": row.kind, "state": str(row.state), "party": row.party, "order": row.order or None}
+            return {"id": row.id, **named, "created": stamp(row.created)}
+
+        show(current, "runs", rows, limit, brief, Text("任务", "runs"))
+
+
 @runs.command("show")
 def show_run(
     run: Annotated[str, typer.Argument(help="Run id.")], home: Home = None, as_: As = None, json: Json = False
@@ -153,6 +187,23 @@ def _show_run(current: Session, run: Run, actor: Actor) -> None:
     if run.error:
         shown["error"] = run.error
     current.show(shown, sentences[str(run.state)])
+
+
+@results.command("list")
+def list_results(after: After = None, limit: Limit = 50, home: Home = None, as_: As = None, json: Json = False) -> None:
+    """What an organisation's runs made, newest first."""
+    with session(home, as_, json) as current:
+        from shudu.catalog import queries
+
+        rows = part(queries.results(current.actor()), after, limit)
+
+        def brief(row: Asset) -> dict[str, Any]:
+            version = queries.latest(row.id)
+            files = {file.name: file.delivered_sha256 for file in queries.files(version)} if version else {}
+            named = {"title": queries.title(row), "run": row.run, "version": version.id if version else None}
+            return {"id": row.id, **named, "files": files}
+
+        show(current, "results", rows, limit, brief, Text("交付结果", "results"))
 
 
 @results.command("download")

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from shudu.policy.types import Invalid, Text
 
+from .listing import After, Limit, part, stamp
+from .listing import show as show_part
 from .session import As, Home, Json, Key, session, typed
+
+if TYPE_CHECKING:
+    from shudu.identity.queries import Token
 
 orgs = typer.Typer(no_args_is_help=True, help="Organisations (主体).")
 accounts = typer.Typer(no_args_is_help=True, help="Money, simulated (模拟资金).")
@@ -72,6 +77,27 @@ def list_orgs(home: Home = None, as_: As = None, json: Json = False) -> None:
         ]
         current.show(
             {"id": None, "organisations": rows}, Text(f"共 {len(rows)} 个主体。", f"{len(rows)} organisations.")
+        )
+
+
+@orgs.command("show")
+def show_org(
+    org: Annotated[
+        str | None, typer.Argument(help="Organisation: id, code or name (default: the one you act for).")
+    ] = None,
+    home: Home = None,
+    as_: As = None,
+    json: Json = False,
+) -> None:
+    """An entry of the register of parties."""
+    with session(home, as_, json) as current:
+        from shudu.identity import queries
+
+        actor = current.actor()
+        row = queries.registered(actor, queries.resolve(org).id if org else actor.party)
+        current.show(
+            {"id": row.id, "name": row.name, "code": row.code, "roles": sorted(row.roles), "state": row.state},
+            Text("主体。", "The organisation."),
         )
 
 
@@ -161,6 +187,31 @@ def issue(
             },
             Text("令牌只显示这一次，请妥善保存。", "The secret is shown this once; keep it safe."),
         )
+
+
+@tokens.command("list")
+def list_tokens(
+    org: Annotated[
+        str | None, typer.Argument(help="Organisation: id, code or name (default: the one you act for).")
+    ] = None,
+    after: After = None,
+    limit: Limit = 50,
+    home: Home = None,
+    as_: As = None,
+    json: Json = False,
+) -> None:
+    """An organisation's tokens, newest first; their secrets are gone."""
+    with session(home, as_, json) as current:
+        from shudu.identity import queries
+
+        actor = current.actor(org)
+        rows = part(queries.token_rows(actor, actor.party), after, limit)
+
+        def brief(row: Token) -> dict[str, Any]:
+            moments = {"expires": stamp(row.expires), "revoked": stamp(row.revoked), "last_used": stamp(row.last_used)}
+            return {"id": row.id, "party": row.party_id, "scopes": row.scopes, **moments}
+
+        show_part(current, "tokens", rows, limit, brief, Text("令牌", "tokens"))
 
 
 @tokens.command("revoke")

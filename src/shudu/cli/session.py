@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import stat
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +16,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from shudu.policy import wording
 from shudu.policy.types import Actor, Conflict, Invalid, ShuduError, Text, Unavailable, Via
 
 Home = Annotated[Path | None, typer.Option("--home", help="The home folder (default: SHUDU_HOME, else ~/.shudu).")]
@@ -185,6 +188,28 @@ def vars_of(text: Text) -> dict[str, str]:
     return {"zh": text.zh, "en": text.en}
 
 
+def bounded(source: Path, most: int) -> bytes:
+    """What a file begins with: `most` bytes, and one more when it has more. OSError for what is no readable file."""
+    # Without O_NONBLOCK a named pipe would hold us until somebody writes to it.
+    with open(os.open(source, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file")
+        return file.read(most + 1)
+
+
+def small(source: Path, most: int) -> bytes:
+    """A file of at most `most` bytes; OSError for what is no readable file, `Invalid` for a larger one."""
+    data = bounded(source, most)
+    if len(data) > most:
+        raise Invalid(
+            "file.too_large",
+            Text(f"文件超过 {most:,} 字节。", f"The file has more than {most:,} bytes."),
+            Text("请核对是否选错了文件。", "Check whether it is the right file."),
+            {"file": source.name},
+        )
+    return data
+
+
 def typed(make: Callable[..., Any], **values: Any) -> Any:
     """Make a typed input; what pydantic finds wrong is said like every other error."""
     from pydantic import ValidationError
@@ -194,9 +219,9 @@ def typed(make: Callable[..., Any], **values: Any) -> Any:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         field = ".".join(str(part) for part in first["loc"]) or make.__name__
-        said = first["msg"].removeprefix("Value error, ")
+        said = wording.of(first)
         raise Invalid(
             "input",
-            Text(f"参数“{field}”不正确：{said}", f"“{field}” is not right: {said}"),
+            Text(f"参数“{field}”不正确：{said.zh}。", f"“{field}” is not right: {said.en}."),
             Text("请用 --help 查看该命令的参数。", "See the command's --help."),
         ) from None

@@ -24,6 +24,7 @@ class Options:
     language: str = ""  # of the command line: zh or en; empty follows LANG
     lease_seconds: float = 60.0
     max_upload_mb: int = 5_120
+    api_calls_per_minute: int = 600  # of one token, in one process; 0: not counted
     # Per cent of 规范性, 完整性, 准确性, 一致性, 时效性, 可访问性 in a table's score.
     quality_weights: str = "20,20,15,15,15,15"
 
@@ -62,6 +63,8 @@ def _check(options: Options) -> None:
         raise SystemExit("选项 quality_weights：合计 100 的六个整数 / option quality_weights: six integers, 100 in all")
     if options.max_upload_mb < 1:
         raise SystemExit("选项 max_upload_mb 至少为 1 / option max_upload_mb: at least 1")
+    if options.api_calls_per_minute < 0:
+        raise SystemExit("选项 api_calls_per_minute 不得为负 / option api_calls_per_minute: at least 0")
 
 
 def _written(file: Path) -> dict[str, str]:

@@ -103,3 +103,10 @@ def start_run(request: Call, response: HttpResponse, order: str) -> Started:
     run = actions.start_run(request.auth, row.id, idempotency_key=request.idempotency_key)
     response["Location"] = f"{request.path.rsplit('/orders/', 1)[0]}/runs/{run.id}"
     return Started.of(run)
+
+
+@orders.post("/{order}/cancel", response=Order, **named("取消订单", "Cancel an order"))
+def cancel_order(request: Call, order: str) -> Order:
+    """While no run of it goes on: what it has locked comes back, and no run of it starts any more."""
+    row = actions.cancel(request.auth, order, idempotency_key=request.idempotency_key)
+    return Order.of(row, queries.state(row.id))

@@ -13,7 +13,8 @@ from shudu.policy.permissions import Permission
 from shudu.policy.rules import decide, visible
 from shudu.policy.types import Actor, not_found
 
-from .models import Order, OrderLine, OrderRun
+from .models import Order as Order
+from .models import OrderLine, OrderRun
 
 
 def order_row(order_id: str) -> Order:

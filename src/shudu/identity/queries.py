@@ -15,8 +15,9 @@ from shudu.policy.types import Actor, Conflict, Decision, NotFound, Refused, Rol
 
 from .codes import normalise
 from .credentials import token_digest
-from .models import Membership, Person, Token
+from .models import Membership, Person
 from .models import Party as Party
+from .models import Token as Token
 from .types import PartyState, Scope, clean_name
 
 _LAST_USED_EVERY = timedelta(minutes=1)

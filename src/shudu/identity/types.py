@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import unicodedata
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from shudu.policy import ids
+from shudu.policy import ids, plain_text
 from shudu.policy.types import Actor, Invalid, Role, Text, Via
 
 from .codes import check_uscc
@@ -50,18 +49,19 @@ INDEPENDENT = frozenset({Role.AUDITOR, Role.AUTHORITY})
 
 
 def clean_name(text: str) -> str:
-    """A name as it is kept: NFC, outer blanks gone. Raises `Invalid` when nothing, too much or a control is left."""
-    name = unicodedata.normalize("NFC", text).strip()
-    if not 1 <= len(name) <= 200 or any(unicodedata.category(each) in ("Cc", "Cs") for each in name):
-        raise Invalid(
-            "identity.name",
-            Text(
-                "名称须为 1 至 200 个字符，不含换行等控制字符。",
-                "A name has 1 to 200 characters and no control characters.",
-            ),
-            Text("请填写登记证照上的名称。", "Give the name as it is registered."),
-        )
-    return name
+    """A name as it is kept (`plain_text.clean`), of 1 to 200 characters. Raises `Invalid`."""
+    zh, en = "须为 1 至 200 个字符", "it has 1 to 200 characters"
+    try:
+        name = plain_text.clean(text)
+        if len(name) <= 200:
+            return name
+    except ValueError as error:
+        zh, _, en = str(error).partition(" / ")
+    raise Invalid(
+        "identity.name",
+        Text(f"名称不可用：{zh}。", f"This cannot be a name: {en}."),
+        Text("请填写登记证照上的名称。", "Give the name as it is registered."),
+    )
 
 
 Name = Annotated[str, AfterValidator(clean_name)]

@@ -12,6 +12,15 @@ from shudu.policy.api import Call, Said, Upload, named
 from . import queries, receipt
 
 receipts = Router(tags=["receipts"])
+log = Router(tags=["receipts"])
+
+
+class LogState(BaseModel):
+    """The log's verifier key and its latest checkpoint. Keep both elsewhere: they are what receipts are judged by."""
+
+    key: str
+    keys: list[str]
+    checkpoint: str
 
 
 class ReceiptCheck(BaseModel):
@@ -52,3 +61,9 @@ def verify_receipt(
         entry=best.leaf.entry_id if best.leaf else None,
         checks=[ReceiptCheck(name=one.name, ok=one.ok, text=Said.of(one.text)) for one in best.checks],
     )
+
+
+@log.get("", response=LogState, **named("存证账本的公钥与检查点", "The log's verifier key and checkpoint"))
+def get_log(request: Call) -> LogState:
+    """`keys` has those of earlier logs and earlier keys too, newest first."""
+    return LogState(key=queries.verifier_key(), keys=queries.verifier_keys(), checkpoint=queries.checkpoint())

@@ -25,10 +25,12 @@ LARGEST_PAGE = 200
 
 
 class Call(HttpRequest):
-    """A request that has passed authentication. `idempotency_key` is empty on reading calls only."""
+    """A request that has passed authentication. `idempotency_key` is empty on reading calls only; `head` when nothing
+    but the headers is asked for."""
 
     auth: Actor
     idempotency_key: str
+    head: bool
 
 
 class Upload(UploadedFile):  # type: ignore[type-arg]  # generic to the type checker only

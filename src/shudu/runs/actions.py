@@ -8,7 +8,6 @@ from typing import Any
 
 import rfc8785
 
-from shudu.agreements import queries as agreements
 from shudu.cases import actions as cases
 from shudu.catalog import actions as catalog_actions
 from shudu.catalog import queries as catalog
@@ -17,9 +16,9 @@ from shudu.policy import clock
 from shudu.policy.actions import action, part_of_action, record, record_nothing, require
 from shudu.policy.events import Event
 from shudu.policy.permissions import Permission
-from shudu.policy.rules import refuse_unless
 from shudu.policy.types import Actor, Conflict, ShuduError, Text
 
+from . import queries
 from .models import Run, RunInput, RunOutput
 from .queries import inputs_of, run_row
 from .types import Hold, Input, Outcome, StartRun, Withheld, kind_of
@@ -145,22 +144,7 @@ def deliver(actor: Actor, asset_id: str, file_name: str) -> Run:
     """
     asset = catalog.asset(actor, asset_id)
     require(actor, Permission.RESULT_DOWNLOAD, asset)
-    version = catalog.latest(asset.id)
-    if version is None:
-        raise Conflict(
-            "result.withdrawn",
-            Text("该交付结果已被撤回或删除。", "This result was withdrawn or erased."),
-            Text("请查看所依据协议的撤销记录。", "See the revocation of the agreement it came from."),
-            {"asset": asset.id},
-        )
-    refuse_unless(agreements.onward_permits(asset.terms, action="download"))
-    file = next((file for file in catalog.files(version) if file.name == file_name), None)
-    if file is None:
-        raise Conflict(
-            "result.format",
-            Text(f"交付结果没有 {file_name}。", f"The result has no {file_name}."),
-            Text("可用 .csv 或 .parquet。", "Use .csv or .parquet."),
-        )
+    version, file = queries.deliverable(actor, asset_id, file_name)
     now = clock.now()
     purpose = Run.objects.filter(pk=asset.run).values_list("purpose", flat=True).first() or ""
     run = Run.objects.create(

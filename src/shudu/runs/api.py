@@ -9,6 +9,8 @@ from django.http import HttpResponse
 from ninja import Query, Router
 from pydantic import BaseModel
 
+from shudu.catalog import queries as catalog
+from shudu.catalog.queries import Asset, Version
 from shudu.lake import queries as lake
 from shudu.ledger.types import receipt
 from shudu.policy.api import Call, Moment, Page, Paging, Said, named, page
@@ -35,6 +37,36 @@ class RunOutput(BaseModel):
 
     asset: str
     version: str
+
+
+class ResultFile(BaseModel):
+    """A file of a result, as it is delivered."""
+
+    name: str
+    sha256: str
+
+
+class Result(BaseModel):
+    """What a run made for its party."""
+
+    id: str
+    title: dict[str, str]
+    run: str
+    version: str | None
+    files: list[ResultFile]
+    created: Moment
+
+    @classmethod
+    def of(cls, row: Asset, version: Version | None) -> Result:
+        files = catalog.files(version) if version else ()
+        return cls(
+            id=row.id,
+            title=catalog.title(row),
+            run=row.run,
+            version=version.id if version else None,
+            files=[ResultFile(name=one.name, sha256=one.delivered_sha256) for one in files],
+            created=row.created,
+        )
 
 
 class Failure(BaseModel):
@@ -112,6 +144,14 @@ def get_receipt(request: Call, run: str) -> HttpResponse:
     return HttpResponse(content, content_type="application/json", headers={"Content-Disposition": name})
 
 
+@results.get("", response=Page[Result], **named("交付结果列表", "Your results"))
+def list_results(request: Call, response: HttpResponse, query: Query[Paging]) -> Page[Result]:
+    """What your party's runs made; `version` is null when it was withdrawn or erased."""
+    rows = page(request, response, query, catalog.results(request.auth))
+    latest = catalog.latest_of(row.id for row in rows)
+    return Page(items=[Result.of(row, latest.get(row.id)) for row in rows])
+
+
 _FILE: dict[str, Any] = {
     "responses": {
         200: {
@@ -127,6 +167,14 @@ _FILE: dict[str, Any] = {
 @results.get("/{result}/{file}", **named("下载交付结果", "Download a result", **_FILE))
 def download_result(request: Call, result: str, file: Literal["product.csv", "product.parquet"]) -> HttpResponse:
     """Every call is a delivery, recorded before the first byte leaves; `Link` leads to the delivery's own receipt."""
+    if request.head:  # what would come, without its coming: no delivery
+        _, known = queries.deliverable(request.auth, result, file)
+        headers = {
+            "Content-Length": str(known.bytes),
+            "ETag": f'"{known.delivered_sha256}"',
+            "Cache-Control": "no-store",
+        }
+        return HttpResponse(content_type=MEDIA_TYPES[file], headers=headers)
     run = actions.deliver(request.auth, result, file)
     stored, place = queries.delivered(run)
     content = lake.store().read_file(stored, place)

@@ -10,12 +10,13 @@ from django.db.models import QuerySet
 
 from shudu.agreements import queries as agreements
 from shudu.catalog import queries as catalog
+from shudu.catalog.queries import Version
 from shudu.lake.types import Place, StoredFile
 from shudu.ledger import queries as ledger
 from shudu.policy.events import Event
 from shudu.policy.permissions import Permission
-from shudu.policy.rules import decide, visible
-from shudu.policy.types import Actor, Role, not_found
+from shudu.policy.rules import decide, refuse_unless, visible
+from shudu.policy.types import Actor, Conflict, Role, Text, not_found
 
 from .models import Run, RunInput, RunOutput
 from .types import Input, kept_digests
@@ -24,6 +25,7 @@ __all__ = [
     "Run",
     "assigners_of",
     "checks",
+    "deliverable",
     "delivered",
     "deliveries_of",
     "ids_for_assigner",
@@ -123,6 +125,29 @@ def receipt_of(actor: Actor, run_id: str) -> dict[str, Any]:
     """The receipt of a closed run that the actor may see, with what it may know of it."""
     row = run(actor, run_id)
     return ledger.receipt_for(Event.RUN_CLOSED, row.id, confidential=sees_evidence(actor, row))
+
+
+def deliverable(actor: Actor, asset_id: str, file_name: str) -> tuple[Version, StoredFile]:
+    """The file of a result that `actions.deliver` would hand over now; raises as it does, and records nothing."""
+    asset = catalog.asset(actor, asset_id)
+    refuse_unless(decide(actor, Permission.RESULT_DOWNLOAD, asset))
+    version = catalog.latest(asset.id)
+    if version is None:
+        raise Conflict(
+            "result.withdrawn",
+            Text("该交付结果已被撤回或删除。", "This result was withdrawn or erased."),
+            Text("请查看所依据协议的撤销记录。", "See the revocation of the agreement it came from."),
+            {"asset": asset.id},
+        )
+    refuse_unless(agreements.onward_permits(asset.terms, action="download"))
+    file = next((file for file in catalog.files(version) if file.name == file_name), None)
+    if file is None:
+        raise Conflict(
+            "result.format",
+            Text(f"交付结果没有 {file_name}。", f"The result has no {file_name}."),
+            Text("可用 .csv 或 .parquet。", "Use .csv or .parquet."),
+        )
+    return version, file
 
 
 def delivered(run: Run) -> tuple[StoredFile, Place]:

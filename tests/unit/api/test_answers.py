@@ -93,7 +93,6 @@ def test_a_body_too_large_is_413(kept: Market, db: None) -> None:
 def test_other_addresses_and_methods_are_problems_too(kept: Market, db: None) -> None:
     assert kept.buyer.refused(404, "GET", "/nothing/here")["code"] == "not_found"
     assert kept.buyer.refused(404, "GET", "/offers/a/b/c")["code"] == "not_found"
-    assert kept.buyer.refused(404, "GET", "/")["code"] == "not_found"
     answer = kept.buyer.call("PUT", "/offers", {})
     assert answer.status_code == 405
     assert {one.strip() for one in answer["Allow"].split(",")} == {"GET", "POST"}

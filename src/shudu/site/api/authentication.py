@@ -10,9 +10,9 @@ from ninja.security import HttpBearer
 from shudu.identity import queries as identity
 from shudu.identity.types import Scope
 from shudu.policy.api import Call
-from shudu.policy.types import Actor, Via
+from shudu.policy.types import Actor, Refused, Via
 
-from . import wording
+from . import limits, wording
 from .uploads import Spool
 
 SAFE = ("GET", "HEAD")
@@ -33,7 +33,12 @@ class Bearer(HttpBearer):
 
     def authenticate(self, request: HttpRequest, token: str) -> Actor:
         reads = self.reads or request.method in SAFE
-        actor = identity.actor_of_token(token, Scope.READ if reads else Scope.WRITE, Via.API)
+        limits.count(request, token)
+        try:
+            actor = identity.actor_of_token(token, Scope.READ if reads else Scope.WRITE, Via.API)
+        except Refused:
+            limits.count_unknown(request)
+            raise
         call = cast(Call, request)
         call.idempotency_key = "" if reads else _key(request)
         call.upload_handlers = [Spool(request)]

@@ -12,7 +12,7 @@ from .root import api
 from .wording import TITLES
 
 PREFIX = "/api/v1/"
-_ALWAYS = (400, 401, 403, 404, 409, 422, 500, 503)
+_ALWAYS = (400, 401, 403, 404, 409, 422, 429, 500, 503)
 _KEY = {
     "in": "header",
     "name": "Idempotency-Key",
@@ -54,6 +54,9 @@ def document() -> dict[str, Any]:
     components["responses"] = {
         f"Problem{status}": {"description": f"{title.zh} {title.en}", "content": {MEDIA_TYPE: schema}}
         for status, title in TITLES.items()
+    }
+    components["responses"]["Problem429"]["headers"] = {
+        "Retry-After": {"schema": {"type": "integer"}, "description": "几秒后再来。In how many seconds to come back."}
     }
     for _, method, operation in operations(made):
         _complete(method, operation)

@@ -15,9 +15,11 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 from pydantic import BaseModel
 
 from shudu.policy.types import Conflict, Invalid, NotFound, Refused, ShuduError, Unavailable
+from shudu.policy.wording import field_of, of
 
 from ..language import is_chinese
 from . import wording
+from .limits import TooMany
 
 log = logging.getLogger("shudu.api")
 MEDIA_TYPE = "application/problem+json"
@@ -35,6 +37,7 @@ BY_CODE = {
     "request.too_large": 413,
     "upload.too_large": 413,
     "publish.size": 413,
+    "rate.exceeded": 429,
 }
 
 
@@ -106,8 +109,7 @@ def said(status: int, error: ShuduError, fields: Iterable[Mapping[str, Any]] = (
         ]
         if decision is not None
         else None,
-        fields=[ProblemField(field=wording.field_of(one), message=wording.of(one).say(language)) for one in fields]
-        or None,
+        fields=[ProblemField(field=field_of(one), message=of(one).say(language)) for one in fields] or None,
     )
     content = json.dumps(problem.model_dump(exclude_none=True), ensure_ascii=False).encode("utf-8", "replace")
     headers = {"Cache-Control": "no-store", "Content-Language": "zh-CN" if language == "zh" else "en"}
@@ -116,6 +118,8 @@ def said(status: int, error: ShuduError, fields: Iterable[Mapping[str, Any]] = (
         headers["WWW-Authenticate"] = 'Bearer realm="shudu"' + (', error="invalid_token"' if known else "")
     elif error.code == "token.scope":
         headers["WWW-Authenticate"] = 'Bearer realm="shudu", error="insufficient_scope"'
+    elif isinstance(error, TooMany):
+        headers["Retry-After"] = str(error.seconds)
     return HttpResponse(content, status=status, content_type=MEDIA_TYPE, headers=headers)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -23,6 +23,7 @@ from shudu.exchange import api as exchange
 from shudu.govern import api as govern
 from shudu.identity import api as identity
 from shudu.ledger import api as ledger
+from shudu.policy.api import Call
 from shudu.runs import api as runs
 
 from . import problems, wording
@@ -71,6 +72,7 @@ for prefix, router in {
     "/runs": runs.runs,
     "/results": runs.results,
     "/releases": cleanroom.releases,
+    "/ledger": ledger.log,
 }.items():
     api.add_router(prefix, router)
 api.add_router("/assets", govern.quality)
@@ -82,6 +84,10 @@ def guarded(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponse
 
     @functools.wraps(view)
     def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        # A HEAD is the GET it stands for, without what follows the headers. Views that record something look at it.
+        head = request.method == "HEAD"
+        cast(Call, request).head = head
+        request.method = "GET" if head else request.method
         try:
             response = view(request, *args, **kwargs)
         except Exception as error:
@@ -89,10 +95,14 @@ def guarded(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponse
         finally:
             discard(request)
         if response.status_code == 405:
-            allowed = response.headers["Allow"]
+            allowed = response.headers["Allow"].replace("GET", "GET, HEAD")
             response = problems.said(405, wording.NO_METHOD)
             response.headers["Allow"] = allowed
-        return _conditional(request, response)
+        response = _conditional(request, response)
+        if head and isinstance(response, HttpResponse):
+            response.headers["Content-Length"] = response.headers.get("Content-Length", str(len(response.content)))
+            response.content = b""
+        return response
 
     return answer
 

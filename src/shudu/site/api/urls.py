@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, re_path
 from django.views.decorators.csrf import csrf_exempt
@@ -15,6 +17,22 @@ from .root import api, guarded
 def openapi(request: HttpRequest) -> HttpResponse:
     """The OpenAPI document."""
     return HttpResponse(document.text(), content_type="application/json")
+
+
+@require_safe
+def index(request: HttpRequest) -> HttpResponse:
+    """Where everything is, for whoever finds the API first."""
+    base = request.path
+    told = {
+        "name": "数都 Shudu",
+        "version": "1",
+        "documentation": f"{base}docs",
+        "openapi": f"{base}openapi.json",
+        "resources": [f"{base}{noun}" for noun in reference.GROUPS],
+    }
+    links = f'<{base}docs>; rel="service-doc", <{base}openapi.json>; rel="service-desc"'
+    content = json.dumps(told, ensure_ascii=False)
+    return HttpResponse(content, content_type="application/json", headers={"Link": links})
 
 
 @csrf_exempt
@@ -31,6 +49,7 @@ def _resources() -> list[URLPattern]:
 
 
 urlpatterns = [
+    path("", guarded(index), name="api_root"),
     path("openapi.json", guarded(openapi), name="openapi"),
     path("docs", reference.page, name="api_reference"),
     *_resources(),

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from shudu.policy.types import Conflict, Invalid, NotFound, ShuduError, Text, Unavailable
+from shudu.policy.wording import field_of, of
 
 TITLES = {
     400: Text("请求无法读取", "The request cannot be read"),
@@ -16,6 +17,7 @@ TITLES = {
     409: Text("与当前状态冲突", "In conflict with the state of things"),
     413: Text("内容过大", "Too large"),
     422: Text("内容不能使用", "The content cannot be used"),
+    429: Text("调用过于频繁", "Too many calls"),
     500: Text("系统出错", "A fault of ours"),
     503: Text("暂时无法提供", "Not available now"),
 }
@@ -59,30 +61,6 @@ FAULT = ShuduError(
     ),
 )
 
-_MISTAKES = {
-    "missing": Text("缺少这一项", "it is missing"),
-    "extra_forbidden": Text("没有这一项", "there is no such field"),
-    "enum": Text("须为 {expected} 之一", "it is one of {expected}"),
-    "literal_error": Text("须为 {expected} 之一", "it is one of {expected}"),
-    "string_pattern_mismatch": Text("写法不正确", "it is not written right"),
-    "string_too_short": Text("至少 {min_length} 个字符", "it has at least {min_length} characters"),
-    "string_too_long": Text("至多 {max_length} 个字符", "it has at most {max_length} characters"),
-    "too_short": Text("至少 {min_length} 项", "it has at least {min_length} items"),
-    "greater_than_equal": Text("不得小于 {ge}", "it is at least {ge}"),
-    "less_than_equal": Text("不得大于 {le}", "it is at most {le}"),
-}
-_KINDS = {
-    "string": Text("须为文本", "it is text"),
-    "int": Text("须为整数", "it is a whole number"),
-    "bool": Text("须为 true 或 false", "it is true or false"),
-    "date": Text("须为日期，例如 2027-06-30", "it is a date, such as 2027-06-30"),
-    "dict": Text("须为对象", "it is an object"),
-    "model": Text("须为对象", "it is an object"),
-    "list": Text("须为数组", "it is an array"),
-    "tuple": Text("须为数组", "it is an array"),
-    "frozen": Text("须为不重复的数组", "it is an array without repeats"),
-}
-
 
 def no_key() -> Invalid:
     return Invalid(
@@ -106,23 +84,6 @@ def bad_key() -> Invalid:
         ),
         Text("例如一个 UUID。", "Such as a UUID."),
     )
-
-
-def of(mistake: Mapping[str, Any]) -> Text:
-    """What pydantic found wrong with one field, without the value it found."""
-    kind = mistake["type"]
-    said = _MISTAKES.get(kind) or _KINDS.get(kind.split("_")[0])
-    if said is None:
-        message = str(mistake["msg"]).removeprefix("Value error, ")
-        zh, _, en = message.partition(" / ")
-        return Text(zh, en or zh)
-    context = mistake.get("ctx", {})
-    return Text(said.zh.format(**context), said.en.format(**context))
-
-
-def field_of(mistake: Mapping[str, Any]) -> str:
-    """Where a mistake is, such as `body.fields.title`."""
-    return ".".join(str(part) for part in mistake["loc"])[:200]
 
 
 def invalid(mistakes: Iterable[Mapping[str, Any]]) -> Invalid:
