@@ -15,7 +15,7 @@ from django.db import transaction
 from shudu.identity import queries as identity
 from shudu.lake import queries as lake
 from shudu.lake.types import Column, Place, Stored, StoredFile
-from shudu.policy import audiences, ids, plain_text
+from shudu.policy import audiences, ids, locks, plain_text
 from shudu.policy.actions import action, part_of_action, record, record_nothing, require
 from shudu.policy.events import Event
 from shudu.policy.permissions import Permission
@@ -245,6 +245,7 @@ def _enter(where: Place, *, kind: str, code_kind: str = "", **fields: Any) -> As
     code_kind = code_kind or kind
     owner_code = identity.party(where.owner).code or "0" * 18
     prefix = codes.asset_code(owner_code, code_kind, 1)[:17]
+    locks.alone(f"asset code {prefix}")  # of two at once, the second counts the first
     taken = Asset.objects.filter(code__startswith=prefix).count()
     waiting = levels.needs_review(fields["level"])
     asset = Asset.objects.create(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from shudu.catalog.queries import Asset
 
 models = typer.Typer(no_args_is_help=True, help="Models (模型).")
-CORE_BYTES = 100_000
+JSON_BYTES = 1_000_000
 assets = typer.Typer(no_args_is_help=True, help="Assets (数据资源).")
 
 
@@ -45,7 +45,7 @@ def _json_object(source: Path | None, code: str, what: Text) -> dict[str, Any]:
     if source is None:
         return {}
     try:
-        fields = json_text.read(small(source, CORE_BYTES))
+        fields = json_text.read(small(source, JSON_BYTES))
     except (OSError, ValueError):
         fields = None
     if not isinstance(fields, dict):

@@ -54,6 +54,8 @@ def _make_folders(options: Options) -> None:
     try:
         for folder in (options.home, options.keys):
             _make_durable(folder, again=not (options.home / ".schema").exists())
+        if options.database_url:
+            return
         # Ours alone, even in a folder somebody made beforehand: SQLite gives its journals the mode of its file.
         os.close(os.open(options.home / "shudu.sqlite3", os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as error:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from .database import database
+
 
 @dataclass(frozen=True)
 class Options:
@@ -23,6 +25,7 @@ class Options:
     address: str = ""  # how others reach the site, such as https://data.example.cn; empty: this machine only
     language: str = ""  # of the command line: zh or en; empty follows LANG
     lease_seconds: float = 60.0
+    database_url: str = ""  # postgresql://…; empty: SQLite in the home
     max_upload_mb: int = 5_120
     api_calls_per_minute: int = 600  # of one token, in one process; 0: not counted
     # Per cent of 规范性, 完整性, 准确性, 一致性, 时效性, 可访问性 in a table's score.
@@ -61,6 +64,13 @@ def _check(options: Options) -> None:
     weights = options.quality_weights.split(",")
     if len(weights) != 6 or not all(weight.strip().isdecimal() for weight in weights) or sum(map(int, weights)) != 100:
         raise SystemExit("选项 quality_weights：合计 100 的六个整数 / option quality_weights: six integers, 100 in all")
+    try:
+        database(options.database_url, options.home)
+    except ValueError:  # without the URL, which may hold a password
+        raise SystemExit(
+            "选项 database_url 不是 PostgreSQL 地址 / option database_url: not a PostgreSQL URL"
+            " (postgresql://user@host:5432/name)"
+        ) from None
     if options.max_upload_mb < 1:
         raise SystemExit("选项 max_upload_mb 至少为 1 / option max_upload_mb: at least 1")
     if options.api_calls_per_minute < 0:

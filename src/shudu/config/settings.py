@@ -1,4 +1,4 @@
-"""Django's settings, read as a table of contents of the house. Rows live in the home's SQLite."""
+"""Django's settings, read as a table of contents of the house. Rows live in the home's SQLite, or in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from django.utils.functional import SimpleLazyObject
 
+from .database import database
 from .options import load
 from .site_secret import secret_key
 
@@ -38,20 +39,7 @@ INSTALLED_APPS = [
 
 # --- rows
 
-DATABASES = {
-    "default": {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": HOME / "shudu.sqlite3",
-        "OPTIONS": {
-            "transaction_mode": "IMMEDIATE",
-            "timeout": 20,
-            # FULL: a WAL at NORMAL forgets acknowledged commits in a power cut.
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;",
-        },
-        # A file here too: tests start threads and processes that must see the same rows.
-        "TEST": {"NAME": HOME / "test.sqlite3"},
-    }
-}
+DATABASES = {"default": database(OPTIONS.database_url, HOME)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 TIME_ZONE = "UTC"

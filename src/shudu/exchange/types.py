@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
 
 
 def repeatable(code: str) -> bool:
@@ -16,4 +18,4 @@ class PlaceOrder(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     offer: str
-    purpose: str
+    purpose: Annotated[str, Field(max_length=40)]

@@ -104,7 +104,7 @@ class Equal(_Rule):
     columns: Annotated[tuple[Name, ...], Field(min_length=2, max_length=20)]
 
 
-class Order(_Rule):
+class Ordered(_Rule):
     """0402, or 0503 for columns of time: each column is at most the next one."""
 
     rule: Literal["order"]
@@ -129,7 +129,7 @@ class Fresh(_Rule):
 
 
 Rule = Annotated[
-    Required | Expected | Pattern | Range | Codes | CheckDigit | Unique | Equal | Order | Period | Fresh,
+    Required | Expected | Pattern | Range | Codes | CheckDigit | Unique | Equal | Ordered | Period | Fresh,
     Field(discriminator="rule"),
 ]
 

@@ -158,7 +158,7 @@ def issue_token(actor: Actor, order: IssueToken) -> Token:
 @action(Permission.PARTY_MANAGE, Event.TOKEN_REVOKED)
 def revoke_token(actor: Actor, token_id: str) -> Token:
     """End a token now, for good. Revoking it again changes nothing."""
-    token = Token.objects.select_for_update().filter(id=token_id).select_related("party", "person").first()
+    token = Token.objects.select_for_update(of=("self",)).filter(id=token_id).select_related("party", "person").first()
     if token is None or not decide(actor, Permission.PARTY_MANAGE, token.party):
         raise not_found("令牌", "token", token_id)
     require(actor, Permission.PARTY_MANAGE, token.party)

@@ -46,7 +46,7 @@ class Party(BaseModel):
 class PartyQuery(Paging):
     """Part of the register; `code` or `name` find the party that has exactly it."""
 
-    code: Annotated[str, Field(max_length=64)] = ""
+    code: Annotated[str, Field(max_length=64, pattern=r"^[ -~]*$")] = ""
     name: Annotated[str, Field(max_length=200)] = ""
 
 

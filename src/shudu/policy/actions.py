@@ -18,14 +18,14 @@ from dataclasses import dataclass
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from django.apps import apps
-from django.db import transaction
+from django.db import DataError, transaction
 
-from . import clock
+from . import clock, locks
 from .events import ACTOR_FIELDS, LEAVES, Event
 from .models import IdempotencyKey, Outbox
 from .permissions import Permission
 from .rules import decide, refuse_unless
-from .types import Actor, Conflict, Text
+from .types import Actor, Conflict, Invalid, Text
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -88,23 +88,37 @@ def action(
                 if idempotency_key and (done := _replay(actor, name, idempotency_key, request)) is not None:
                     return done  # type: ignore[no-any-return]
                 kwargs["prepared"] = prepare(actor, *args, **kwargs)
-            with transaction.atomic():
-                if idempotency_key and (done := _replay(actor, name, idempotency_key, request)) is not None:
-                    return done  # type: ignore[no-any-return]
-                frame = _Frame(permission, event)
-                token = _frames.set((*_frames.get(), frame))
-                try:
-                    result = function(actor, *args, **kwargs)
-                finally:
-                    _frames.reset(token)
-                _finish(actor, name, frame)
-                if idempotency_key:
-                    _remember(actor, name, idempotency_key, request, result)
+            try:
+                with transaction.atomic():
+                    if idempotency_key:
+                        locks.alone(f"{actor.party} {name} {idempotency_key}")
+                        if (done := _replay(actor, name, idempotency_key, request)) is not None:
+                            return done  # type: ignore[no-any-return]
+                    frame = _Frame(permission, event)
+                    token = _frames.set((*_frames.get(), frame))
+                    try:
+                        result = function(actor, *args, **kwargs)
+                    finally:
+                        _frames.reset(token)
+                    _finish(actor, name, frame)
+                    if idempotency_key:
+                        _remember(actor, name, idempotency_key, request, result)
+            except DataError as error:
+                raise _does_not_fit() from error
             return result
 
         return act
 
     return decorate
+
+
+def _does_not_fit() -> Invalid:
+    """PostgreSQL holds a text to its column's length and an integer to its size, where SQLite takes any."""
+    return Invalid(
+        "input.size",
+        Text("有一项内容过长，或数值过大。", "One of the values is too long or too large."),
+        Text("请缩短后重试。", "Shorten it and try again."),
+    )
 
 
 def part_of_action(function: Callable[P, R]) -> Callable[P, R]:

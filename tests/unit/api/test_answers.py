@@ -95,7 +95,7 @@ def test_other_addresses_and_methods_are_problems_too(kept: Market, db: None) ->
     assert kept.buyer.refused(404, "GET", "/offers/a/b/c")["code"] == "not_found"
     answer = kept.buyer.call("PUT", "/offers", {})
     assert answer.status_code == 405
-    assert {one.strip() for one in answer["Allow"].split(",")} == {"GET", "POST"}
+    assert {one.strip() for one in answer["Allow"].split(",")} == {"GET", "HEAD", "POST"}
     assert json.loads(answer.content)["code"] == "request.method"
 
 

@@ -19,6 +19,7 @@ TEXTS: dict[str, dict[str, str]] = {
     "create_party": {"name": "", "code": ""},
     "issue_token": {"party": "party", "person": "person"},
     "place_order": {"offer": "offer", "purpose": ""},
+    "preview_table": {"sheet": ""},
     "publish_model": {"title": "", "title_en": "", "level": ""},
     "publish_table": {"title": "", "title_en": "", "key": "", "level": ""},
     "review_asset": {"opinion": ""},

@@ -16,8 +16,10 @@ from shudu.catalog.api import Review
 from shudu.catalog.types import CoreFields, ModelFields, PublishModel, PublishTable, TableFields
 from shudu.cli import session, usage
 from shudu.exchange.types import PlaceOrder
+from shudu.govern.quality_rules import Rules
 from shudu.identity.api import NewToken, PartyQuery
 from shudu.identity.types import CreateParty, IssueToken
+from shudu.lake.types import Reading
 from shudu.ledger.api import ReceiptKey
 from shudu.policy import wording
 from shudu.policy.api import Paging
@@ -26,7 +28,7 @@ from shudu.site.api import document
 
 MODELS: list[type[BaseModel]] = [
     CoreFields, CreateParty, Deposit, DraftOffer, IssueToken, ModelFields, NewToken, Paging, PartyQuery, PlaceOrder,
-    PublishModel, PublishTable, ReceiptKey, Review, Revocation, TableFields,
+    PublishModel, PublishTable, Reading, ReceiptKey, Review, Revocation, Rules, TableFields,
 ]  # fmt: skip
 GOOD: dict[type[BaseModel], dict[str, Any]] = {
     CreateParty: {"name": "甲"},
@@ -118,16 +120,16 @@ def test_a_command_written_wrong_is_explained_in_both(words: list[str], capsys: 
 def test_a_core_file_has_a_size_and_a_depth(tmp_path: Path) -> None:
     import os
 
-    from shudu.cli.assets import CORE_BYTES, _core_fields
+    from shudu.cli.assets import JSON_BYTES, _json_object
 
-    for name, data in {"big": b" " * (CORE_BYTES + 1), "deep": b"[" * 90_000, "list": b"[]", "none": None}.items():
+    for name, data in {"big": b" " * (JSON_BYTES + 1), "deep": b"[" * 90_000, "list": b"[]", "none": None}.items():
         file = tmp_path / name
         if data is not None:
             file.write_bytes(data)
         with pytest.raises(ShuduError) as caught:
-            _core_fields(file)
+            _json_object(file, "publish.core", Text("核心字段文件", "file of core fields"))
         assert caught.value.code == ("file.too_large" if name == "big" else "publish.core")
         assert fine(caught.value.message)
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(ShuduError):
-        _core_fields(tmp_path / "pipe")
+        _json_object(tmp_path / "pipe", "publish.core", Text("核心字段文件", "file of core fields"))
