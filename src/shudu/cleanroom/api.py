@@ -6,8 +6,9 @@ from typing import Annotated, Any, Literal
 
 from django.http import HttpResponse
 from ninja import Query, Router
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from shudu.policy import plain_text
 from shudu.policy.api import Call, Moment, Page, Paging, named, page
 from shudu.runs import queries as runs
 
@@ -54,7 +55,7 @@ class Opinion(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    opinion: Annotated[str, Field(min_length=1, max_length=actions.MOST_WORDS)]
+    opinion: Annotated[str, Field(min_length=1, max_length=actions.MOST_WORDS), AfterValidator(plain_text.clean_lines)]
 
 
 @releases.get("", response=Page[Release], **named("待放行列表", "Releases that wait for your decision"))

@@ -15,6 +15,7 @@ from .conftest import TERMS, Market
 
 # Every text in every request, by operation: the noun it names, or "" for what is no id.
 TEXTS: dict[str, dict[str, str]] = {
+    "approve_release": {"opinion": ""},
     "create_offer": {"data": "asset", "model": "asset"},
     "create_party": {"name": "", "code": ""},
     "issue_token": {"party": "party", "person": "person"},
@@ -22,6 +23,7 @@ TEXTS: dict[str, dict[str, str]] = {
     "preview_table": {"sheet": ""},
     "publish_model": {"title": "", "title_en": "", "level": ""},
     "publish_table": {"title": "", "title_en": "", "key": "", "level": ""},
+    "refuse_release": {"opinion": ""},
     "review_asset": {"opinion": ""},
     "verify_receipt": {"key": ""},
 }

@@ -14,6 +14,7 @@ from shudu.agreements.api import Revocation
 from shudu.agreements.types import DraftOffer
 from shudu.catalog.api import Review
 from shudu.catalog.types import CoreFields, ModelFields, PublishModel, PublishTable, TableFields
+from shudu.cleanroom.api import Opinion
 from shudu.cli import session, usage
 from shudu.exchange.types import PlaceOrder
 from shudu.govern.quality_rules import Rules
@@ -28,7 +29,7 @@ from shudu.site.api import document
 
 MODELS: list[type[BaseModel]] = [
     CoreFields, CreateParty, Deposit, DraftOffer, IssueToken, ModelFields, NewToken, Paging, PartyQuery, PlaceOrder,
-    PublishModel, PublishTable, Reading, ReceiptKey, Review, Revocation, Rules, TableFields,
+    Opinion, PublishModel, PublishTable, Reading, ReceiptKey, Review, Revocation, Rules, TableFields,
 ]  # fmt: skip
 GOOD: dict[type[BaseModel], dict[str, Any]] = {
     CreateParty: {"name": "甲"},
