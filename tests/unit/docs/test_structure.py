@@ -31,6 +31,7 @@ DJANGO_BY_NAME = {
     "ledger/integrity.py": "compares the rows with the tree",
     "ledger/sequencer.py": "turns outbox rows into entries, in one transaction",
     "policy/audiences.py": "keeps audiences beside the rows they are of",
+    "policy/locks.py": "asks the database for a lock",
     "policy/outbox.py": "delivers outbox rows",
     "runs/worker.py": "the worker's loop",
 }
