@@ -121,13 +121,13 @@ def test_every_table_is_labelled_described_and_at_the_level_its_columns_call_for
 
 def test_no_page_is_empty(loaded: Load) -> None:
     found = loaded.state
-    assert found["offers"] == {"drafted": 1, "live": 5, "withdrawn": 1}
+    assert found["offers"] == {"drafted": 1, "live": 6, "withdrawn": 1}
     assert found["agreements"]["revoked"] == 1
-    assert found["orders"]["settled"] >= 6
+    assert found["orders"]["settled"] >= 7
     assert found["orders"]["failed"] == 1
     assert not {"placed", "running"} & set(found["orders"])
-    assert found["runs"] == {"compute/closed/": 8, "compute/failed/release.withheld": 1, "delivery/closed/": 3}
-    assert found["settlements"] == {"released": 1, "settled": 8}
+    assert found["runs"] == {"compute/closed/": 9, "compute/failed/release.withheld": 1, "delivery/closed/": 3}
+    assert found["settlements"] == {"released": 1, "settled": 9}
 
 
 def test_loading_again_changes_nothing(loaded: Load, home: Path) -> None:

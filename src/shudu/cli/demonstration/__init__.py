@@ -2,7 +2,7 @@
 
 chance · districts · identifiers · words · dirt · year   what a synthetic city is made of
 enterprises · streets · residents · air → city           its tables, from one seed
-read_churn · fit_scorecard → scorecards                  the real rows, and the models
+read_churn · fit_scorecard → scorecards · fit_trees      the real rows, and the models
 parties · catalogue · deals                              who is there, what is listed, what is traded: data
 sign_ins · trade → flow                                  loads it all, through the actions
 """

