@@ -139,7 +139,7 @@ def _values(limits: Limits) -> dict[str, str]:
 def group(limits: Limits) -> Iterator[Group]:
     """A group for one job, gone afterwards; without controllers where the machine gives none."""
     where, made, held = tree(), list[Path](), list[int]()
-    name, works = f"{_PREFIX}{os.urandom(8).hex()}", list[str]()
+    name, works = f"{_PREFIX}{os.getpid()}-{os.urandom(8).hex()}", list[str]()
     try:
         for folder in dict.fromkeys(folder for _, folder in where.folders):
             with _alone(folder):  # between being made and being held, a group looks as if left behind

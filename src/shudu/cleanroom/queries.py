@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.db.models import QuerySet
 
 from shudu.cases import queries as cases
@@ -100,6 +101,8 @@ def case_of(run_id: str) -> str:
 
 def diagnose() -> Diagnosis:
     """Look at every part of the sandbox on its own, then try it anew. What that takes is loaded only then."""
+    from . import remembered
     from .diagnosis import diagnose as look
 
+    remembered.remember_in(settings.OPTIONS.home / "sandbox")
     return look()
