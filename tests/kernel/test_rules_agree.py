@@ -39,11 +39,12 @@ from shudu.ledger import actions as ledger
 from shudu.policy import outbox, rules
 from shudu.policy.permissions import Permission
 from shudu.policy.rules import audience, decide, tokens, visible
-from shudu.policy.types import Actor, Invalid, Role, Text
+from shudu.policy.types import Actor, Invalid, Refused, Role, Text
 from shudu.runs import actions as runs
 from shudu.runs import queries as runs_read
 from shudu.runs.models import Run, RunOutput
 from shudu.runs.worker import Worker
+from shudu.security import actions as security
 
 pytestmark = pytest.mark.django_db
 
@@ -55,7 +56,9 @@ ROWS: dict[Permission, tuple[type[models.Model], ...]] = {
     Permission.ASSET_PUBLISH: (),
     Permission.ASSET_READ: (Asset,),
     Permission.ASSET_REVIEW: (Asset,),
+    Permission.BACKUP_TAKE: (),
     Permission.FUNDS_DEPOSIT: (),
+    Permission.LEDGER_FORGET: (),
     Permission.LEDGER_INITIALISE: (),
     Permission.MODEL_PUBLISH: (),
     Permission.OFFER_ACCEPT: (Offer,),
@@ -233,6 +236,12 @@ class Town:
         parties.issue_token(self.parties[0], IssueToken(party=self.parties[0].party))
         orders_read.order(self.operator, Order.objects.latest("id").id)
         runs_read.run(self.operator, Run.objects.latest("id").id)
+        for refused in (
+            lambda: security.take(self.parties[0], Path("anywhere")),
+            lambda: ledger.forget(self.parties[0], self.parties[0].party, ["code"]),
+        ):
+            with pytest.raises(Refused):
+                refused()
 
     def buyer(self, order: Order) -> Actor:
         return identity.actor_for(order.buyer)

@@ -134,6 +134,22 @@ def checkpoint(home: Home = None, as_: As = None, json: Json = False) -> None:
             print(text, end="")
 
 
+@ledger.command("forget")
+def forget(
+    subject: Annotated[str, typer.Argument(help="What it is about: an id, such as of a party.")],
+    fields: Annotated[list[str], typer.Argument(help="Names of the fields to erase, such as `code`.")],
+    home: Home = None,
+    as_: As = None,
+    json: Json = False,
+) -> None:
+    """Erase on our side: what is recorded of these fields can be opened here by nobody any more."""
+    with session(home, as_, json) as current:
+        from shudu.ledger import actions
+
+        forgot = actions.forget(current.actor(), subject, fields)
+        current.show({"id": subject, "entries": forgot}, Text("已擦除。", "They are erased."))
+
+
 @ledger.command("check")
 def check(
     against: Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -69,9 +70,16 @@ def list_orders(after: After = None, limit: Limit = 50, home: Home = None, as_: 
 
 @orders.command("show")
 def show_order(
-    order: Annotated[str, typer.Argument(help="Order id.")], home: Home = None, as_: As = None, json: Json = False
+    order: Annotated[str, typer.Argument(help="Order id.")],
+    at: Annotated[
+        datetime | None,
+        typer.Option(help="Its state at this moment (UTC) instead of now.", formats=["%Y-%m-%dT%H:%M:%SZ"]),
+    ] = None,
+    home: Home = None,
+    as_: As = None,
+    json: Json = False,
 ) -> None:
-    """An order: where it stands, its agreements, its runs."""
+    """An order: where it stands or stood, its agreements, its runs."""
     with session(home, as_, json) as current:
         from shudu.exchange import queries
 
@@ -79,7 +87,7 @@ def show_order(
         current.show(
             {
                 "id": row.id,
-                "state": queries.state(row.id),
+                "state": queries.state_at(row.id, at.replace(tzinfo=UTC)) if at else queries.state(row.id),
                 "offer": row.offer,
                 "buyer": row.buyer,
                 "purpose": row.purpose,

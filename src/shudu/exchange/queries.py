@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
@@ -50,6 +51,11 @@ def state(order_id: str) -> str:
 def states(order_ids: Iterable[str]) -> dict[str, str]:
     """Where each of these orders stands, read at once."""
     return cases.states(order_ids)
+
+
+def state_at(order_id: str, moment: datetime) -> str | None:
+    """Where an order stood at a moment; None before it was placed."""
+    return cases.state_at(order_id, moment)
 
 
 def runs_of(order_id: str) -> list[OrderRun]:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from shudu.policy import clock
-from shudu.policy.actions import action, part_of_action, record, require
+from shudu.policy.actions import action, record, require
 from shudu.policy.events import Event
 from shudu.policy.models import Outbox
 from shudu.policy.permissions import Permission
@@ -61,14 +61,16 @@ def open_log(actor: Actor, *, base_iri: str, software: str, pins: str = "") -> L
     return log
 
 
-@part_of_action
-def forget(subject: str, names: Collection[str]) -> int:
+@action(Permission.LEDGER_FORGET, Event.FIELDS_FORGOTTEN)
+def forget(actor: Actor, subject: str, names: Collection[str]) -> int:
     """Erase on our side: drop the salts and values of these fields from all that is recorded of a subject.
 
-    The commitments stay, opened by nobody any more. Returns how many entries forgot something. Conflict while an event
-    of the subject is still on its way.
+    The commitments stay, opened by nobody any more; a receipt given out before opens what it opened. That it was done
+    is recorded. Returns how many entries forgot something. Raises Invalid `ledger.forget` where none has such a field,
+    or for a log itself; Conflict `ledger.not_yet` while an event of the subject is still on its way.
     """
-    outbox = Outbox.objects.filter(subject=subject)
+    require(actor, Permission.LEDGER_FORGET)
+    outbox = Outbox.objects.filter(subject=subject).exclude(event=Event.FIELDS_FORGOTTEN)
     if outbox.exclude(sequenced=True, dispatched=True).exists():
         raise Conflict(
             "ledger.not_yet",
@@ -79,13 +81,22 @@ def forget(subject: str, names: Collection[str]) -> int:
             Text("请稍候再试，并确认后台进程在运行。", "Try again shortly, and see that the worker runs."),
         )
     forgot = 0
-    for opened in Disclosure.objects.filter(entry__subject=subject):
+    entries = Disclosure.objects.filter(entry__subject=subject).exclude(entry__event=Event.FIELDS_FORGOTTEN)
+    for opened in () if Log.objects.filter(key_id=subject).exists() else entries:
         kept = {name: one for name, one in opened.fields.items() if name not in names}
         if kept != opened.fields:
             Disclosure.objects.filter(pk=opened.pk).update(fields=kept)
             forgot += 1
+    if not forgot:
+        raise Invalid(
+            "ledger.forget",
+            Text("账本中没有可擦除的这些字段。", "The ledger holds no such fields of this that could be erased."),
+            Text("请核对编号与字段名。", "Check the id and the names of the fields."),
+            {"subject": subject},
+        )
     for row in outbox:
         outbox.filter(pk=row.pk).update(fields={name: row.fields[name] for name in row.fields if name not in names})
+    record(subject, {"subject": subject, "names": sorted(names), "entries": forgot})
     return forgot
 
 

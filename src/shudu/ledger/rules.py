@@ -1,4 +1,4 @@
-"""Who may open a log: the operating company. What the log publishes, anyone may read."""
+"""Who may open a log and forget in it: the operating company. What the log publishes, anyone may read."""
 
 from shudu.policy.permissions import Permission
 from shudu.policy.rules import grant, holders
@@ -7,4 +7,5 @@ from shudu.policy.types import Role
 
 def register() -> None:
     """Tell policy."""
+    grant(Permission.LEDGER_FORGET, holders(Role.OPERATOR))
     grant(Permission.LEDGER_INITIALISE, holders(Role.OPERATOR))

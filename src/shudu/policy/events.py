@@ -18,6 +18,7 @@ class Event(StrEnum):
     AGREEMENT_REVOKED = "agreement.revoked"
     ASSET_PUBLISHED = "asset.published"
     BACKUP_TAKEN = "backup.taken"
+    FIELDS_FORGOTTEN = "fields.forgotten"
     FUNDS_DEPOSITED = "funds.deposited"
     LEVEL_REVIEWED = "asset.level_reviewed"
     LOG_OPENED = "log.opened"
@@ -61,6 +62,7 @@ LEAVES: dict[Event, Leaf] = {
         1, ("asset", "owner", "kind", "level", "code", "version", "files", "source_sha256", "schema_sha256", "rows")
     ),
     Event.BACKUP_TAKEN: Leaf(1, ("manifest_sha256", "files", "bytes")),
+    Event.FIELDS_FORGOTTEN: Leaf(1, ("subject", "names", "entries")),
     Event.FUNDS_DEPOSITED: Leaf(1, ("party", "unit", "amount")),
     Event.LEVEL_REVIEWED: Leaf(1, ("asset", "level", "opinion_sha256")),
     Event.LOG_OPENED: Leaf(1, ("base_iri", "origin", "software", "pins")),

@@ -13,6 +13,7 @@ class Permission(StrEnum):
     ASSET_REVIEW = "asset.review"
     BACKUP_TAKE = "backup.take"
     FUNDS_DEPOSIT = "funds.deposit"
+    LEDGER_FORGET = "ledger.forget"
     LEDGER_INITIALISE = "ledger.initialise"
     MODEL_PUBLISH = "model.publish"
     OFFER_ACCEPT = "offer.accept"

@@ -27,6 +27,7 @@ EVENTS = {
     Event.AGREEMENT_REVOKED: Text("撤销交易合同", "Agreement revoked"),
     Event.ASSET_PUBLISHED: Text("发布数据资源", "Asset published"),
     Event.BACKUP_TAKEN: Text("备份主目录", "Backup taken"),
+    Event.FIELDS_FORGOTTEN: Text("擦除字段", "Fields erased"),
     Event.FUNDS_DEPOSITED: Text("资金入账", "Funds deposited"),
     Event.LEVEL_REVIEWED: Text("级别审核", "Level reviewed"),
     Event.LOG_OPENED: Text("开立账本", "Log opened"),

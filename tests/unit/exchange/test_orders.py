@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
-from conftest import FrozenClock
+from conftest import START, FrozenClock
 from kernel.in_process import InProcess
 from shudu.accounts import queries as accounts
 from shudu.agreements import actions as agreements
@@ -63,6 +65,7 @@ def test_an_agreement_that_is_over_gives_back_what_waited_on_it(market: Market, 
     while spread_news():  # once
         pass
     assert Outbox.objects.filter(event="order.released", subject=order).count() == 1
+    assert (queries.state_at(order, until), queries.state_at(order, START - timedelta(days=1))) == ("placed", None)
     assert accounts.books() == {"CNY.fen": 0, "run": 0}
 
 

@@ -19,10 +19,8 @@ from shudu.ledger.sequencer import key_file, sequence
 from shudu.ledger.signer import Ed25519Signer
 from shudu.ledger.tiles import TilePath, parse_bundle
 from shudu.policy import clock
-from shudu.policy.actions import action, record, require
 from shudu.policy.events import Event
 from shudu.policy.models import Outbox
-from shudu.policy.permissions import Permission
 from shudu.policy.types import Actor, Conflict, Invalid, NotFound, Refused, Role, Unavailable
 
 pytestmark = pytest.mark.django_db
@@ -351,15 +349,6 @@ def test_text_of_every_plane_survives_into_the_receipt(log: Log) -> None:
 # Forgetting
 
 
-@action(Permission.LEDGER_INITIALISE, Event.TOKEN_REVOKED)
-def erase(actor: Actor, subject: str, names: list[str]) -> Any:
-    """An action that forgets, as a room above would write it."""
-    require(actor, Permission.LEDGER_INITIALISE)
-    forget(subject, names)
-    record("tok_1", {"token": "tok_1", "party": "pty_operator"})
-    return Log.objects.get()
-
-
 @pytest.fixture
 def remembered(log: Log) -> Entry:
     wait(2)
@@ -371,7 +360,7 @@ def remembered(log: Log) -> Entry:
 def test_what_is_forgotten_is_gone_here_and_the_rest_still_verifies(remembered: Entry) -> None:
     salt = Disclosure.objects.get(entry=remembered).fields["amount"]["salt"]
     full = receipt.encode(queries.receipt_for(Event.FUNDS_DEPOSITED, "pty_1"))
-    erase(OPERATOR, "pty_1", ["amount", "by"])
+    assert forget(OPERATOR, "pty_1", ["amount", "by"]) == 1
     data = receipt.encode(queries.receipt_for(Event.FUNDS_DEPOSITED, "pty_1"))
     verdict = receipt.verify(data, queries.verifier_key())
     assert verdict.ok
@@ -387,13 +376,21 @@ def test_what_is_forgotten_is_gone_here_and_the_rest_still_verifies(remembered: 
 def test_nothing_is_forgotten_while_it_is_on_its_way(remembered: Entry) -> None:
     Outbox.objects.filter(id=remembered.outbox).update(dispatched=False)
     with pytest.raises(Conflict):
-        erase(OPERATOR, "pty_1", ["amount"])
+        forget(OPERATOR, "pty_1", ["amount"])
     assert "amount" in Disclosure.objects.get(entry=remembered).fields
 
 
-def test_forgetting_is_part_of_an_action(remembered: Entry) -> None:
-    with pytest.raises(RuntimeError, match="part of an action"):
-        forget("pty_1", ["amount"])
+def test_only_the_operator_forgets_and_only_what_is_there(remembered: Entry, log: Log) -> None:
+    with pytest.raises(Refused):
+        forget(Actor("pty_1", frozenset({Role.PROVIDER})), "pty_1", ["amount"])
+    for subject, names in (("pty_1", ["nothing"]), ("pty_none", ["amount"]), (log.key_id, ["base_iri"])):
+        with pytest.raises(Invalid, match=r"ledger\.forget"):
+            forget(OPERATOR, subject, names)
+    forget(OPERATOR, "pty_1", ["amount"])
+    sequence()
+    told = queries.receipt_for(Event.FIELDS_FORGOTTEN, "pty_1")["disclosures"]
+    assert (told["names"]["value"], told["entries"]["value"]) == (["amount"], 1)
+    assert queries.check() == []
 
 
 # A restored backup
