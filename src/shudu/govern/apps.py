@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from shudu.lake.types import Column
 
     from .observers import KeyObserver, LevelObserver, QualityObserver
+    from .profile import ProfileObserver
 
 
 class GovernConfig(AppConfig):
@@ -22,6 +23,7 @@ class GovernConfig(AppConfig):
         register_observer("key", _key)
         register_observer("level", _level)
         register_observer("quality", _quality)
+        register_observer("profile", _profile)
         rules.register()
 
 
@@ -42,3 +44,9 @@ def _quality(columns: tuple[Column, ...], key: str | None) -> QualityObserver:
     from .observers import QualityObserver
 
     return QualityObserver(columns, key)
+
+
+def _profile(columns: tuple[Column, ...], key: str | None) -> ProfileObserver:
+    from .profile import ProfileObserver
+
+    return ProfileObserver(columns, key)

@@ -9,7 +9,6 @@ import codecs
 import csv
 import io
 import unicodedata
-from contextlib import suppress
 
 from shudu.policy.types import Invalid, Text
 
@@ -68,20 +67,6 @@ def names_in(head: bytes, delimiter: str = ",") -> tuple[str, ...]:
         _check_delimiter(names)
     _check_names(names)
     return names
-
-
-def sample_in(head: bytes, columns: int, delimiter: str = ",") -> list[tuple[str, ...]]:
-    """The values of each column in the rows that `head` holds whole, up to the first that is not well formed."""
-    text = codecs.getincrementaldecoder("utf-8")("ignore").decode(head.removeprefix(codecs.BOM_UTF8))
-    rows: list[list[str]] = []
-    with suppress(csv.Error):
-        for record in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True):
-            if record and len(record) != columns:
-                break
-            rows.append(record)
-    if len(head) == HEAD_BYTES:
-        rows.pop()  # it may be cut
-    return list(zip(*filter(None, rows[1:]), strict=True)) or [()] * columns
 
 
 def _check_kind(head: bytes) -> None:

@@ -15,18 +15,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import chain
 from pathlib import Path
 
 import duckdb
-import numpy as np
-import pyarrow as pa
 
 from shudu.policy.types import Conflict, Invalid, Text, Unavailable
 
 from . import csvscan
 from .coltypes import LADDER, MISTYPED, TEXT, Candidates, examine, literal, projection, quoted, raw, survivors, type_of
-from .csvhead import HEAD_BYTES, names_in, sample_in
+from .csvhead import HEAD_BYTES, names_in
 from .deciding import narrowed, settled
 from .engine import KEY_NAME, in_words, one
 from .progress import Progress, asked, share_read
@@ -35,6 +32,8 @@ from .types import Column
 ROW_GROUP = 122_880
 ROW_GROUP_BYTES = 64 << 20
 SPELLED_ROWS = 4_096
+SAMPLE_ROWS = 16_384
+SAMPLE_BYTES = 1 << 20
 
 Statistics = Mapping[str, Mapping[str, str]]
 
@@ -72,7 +71,6 @@ class Source(Held):
     """A CSV as the engine can read it."""
 
     names: tuple[str, ...]
-    sample: pa.Table
     row_bytes: float
     delimiter: str = ","
 
@@ -110,17 +108,7 @@ def as_csv(file: Held, delimiter: str = ",") -> Source:
     head = os.pread(file.handle, HEAD_BYTES, 0)
     row_bytes = len(head) / max(head.count(b"\n"), head.count(b"\r"), 1)
     names = names_in(head, delimiter)
-    sample = _sample(head, len(names), delimiter)
-    return Source(file.handle, file.name, file.status, names, sample, row_bytes, delimiter)
-
-
-def _sample(head: bytes, columns: int, delimiter: str) -> pa.Table:
-    """The first rows in long form: `c`, the column's number, `r`, the row's, and `value`."""
-    values = sample_in(head, columns, delimiter)
-    rows = len(values[0]) if values else 0
-    numbers = np.repeat(np.arange(columns, dtype=np.int32), rows)
-    places = np.tile(np.arange(rows, dtype=np.int32), columns)
-    return pa.table({"c": numbers, "r": places, "value": pa.array(chain(*values), pa.string())})
+    return Source(file.handle, file.name, file.status, names, row_bytes, delimiter)
 
 
 def _unreadable(path: Path, error: OSError) -> Invalid:
@@ -232,7 +220,13 @@ def _as_text(source: Source) -> str:
 
 def _guess(connection: duckdb.DuckDBPyConnection, source: Source, typing: Typing) -> list[Candidates]:
     """What the first rows allow. A long table: planning 1,000 columns by 5 types takes longer than reading."""
-    connection.register("sample", source.sample)
+    rows = max(16, min(SAMPLE_ROWS, int(SAMPLE_BYTES / source.row_bytes)))
+    names = ", ".join(raw(number) for number in range(len(source.names)))
+    connection.execute(
+        "CREATE TEMP TABLE sample AS SELECT r, name[2:]::INTEGER AS c, value FROM (UNPIVOT (SELECT"
+        f" row_number() OVER () AS r, * FROM (SELECT * FROM {_as_text(source)} LIMIT {rows})) ON {names}"
+        " INTO NAME name VALUE value)"
+    )
     plain = tuple(each for each in typing.ladder if each in LADDER)
     spelled = tuple(each for each in typing.ladder if each not in LADDER)
     found = _examined(connection, plain, typing.nulls, "sample")

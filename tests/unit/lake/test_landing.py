@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+import resource
+import unicodedata
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from shudu.lake.coltypes import GENEROUS, Candidates, typed
+from shudu.lake.deciding import narrowed, settled
+from shudu.lake.engine import connect, one
+from shudu.lake.spellings import NULLS
 from shudu.lake.store import DuckDBStore
 from shudu.lake.types import ColumnRecipe, Place, Reading, Recipe, Report, Stored
 from shudu.policy.types import Invalid
@@ -201,3 +211,48 @@ def test_a_preview_stores_nothing(store: DuckDBStore, write: Write) -> None:
     assert seen.recipe.header_rows == (3,)
     assert seen.sample == (("1", "a"), ("2", "b"))
     assert not list((store.home / "lake").glob("[!.]*"))
+
+
+SIGNS = st.sampled_from("0123456789.,-+%万亿¥/年月日 １２３eE是否")
+
+
+@settings(derandomize=True, max_examples=60, deadline=None, database=None)
+@given(st.lists(st.text(SIGNS, min_size=1, max_size=18), min_size=1, max_size=3))
+def test_no_digit_is_lost_whatever_is_written(cells: list[str]) -> None:
+    """A number that was read has exactly the digits that were written; whatever is not read stays as it was."""
+    with connect() as connection:
+        connection.execute("CREATE TABLE t AS SELECT unnest($1) AS c0", [cells])
+
+        def ask(asked: Sequence[str]) -> Sequence[Any]:
+            return one(connection, f"SELECT {', '.join(asked)} FROM t")
+
+        column = settled(ask, narrowed(ask, {0: Candidates(GENEROUS)}, NULLS), NULLS)[0]
+        found = [row[0] for row in connection.execute(f"SELECT {typed('c0', column)} FROM t").fetchall()]
+    for cell, value in zip(cells, found, strict=True):
+        text = unicodedata.normalize("NFKC", cell).replace(",", "").replace("%", "").replace("¥", "").strip()
+        if isinstance(value, str) or value is None:
+            assert value == cell or cell in NULLS
+        elif isinstance(value, bool):
+            assert cell in ("是", "否", "true", "false", "TRUE", "FALSE")
+        elif isinstance(value, int | float):
+            scale = {"万": 4, "亿": 8}.get(text[-1], 0)
+            assert Decimal(repr(value)) == Decimal(text.rstrip("万亿")).scaleb(scale)
+        else:
+            written = [int(part) for part in re.findall("[0-9]+", text)]
+            assert written[:3] == [value.year, value.month, value.day]
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("encoding", ["utf-8", "gb18030"])
+def test_five_gigabytes(encoding: str, store: DuckDBStore, tmp_path: Path) -> None:
+    """Memory of the process stays flat: what is read goes to disk as it comes."""
+    path, line = tmp_path / "large.csv", "1234567,成都市武侯区,29.85,2024-03-05,x\n".encode(encoding)
+    count = (5 << 30) // len(line) if encoding == "utf-8" else (1 << 30) // len(line)
+    with path.open("wb") as file:
+        file.write(b"no,place,fee,day,note\n")
+        for _ in range(count // 100_000):
+            file.write(line * 100_000)
+    large = DuckDBStore(store.home, store.keys, max_bytes=8 << 30)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert land(large, path).rows == count // 100_000 * 100_000
+    assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) >> 10 < 1_500
