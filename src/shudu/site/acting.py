@@ -106,4 +106,12 @@ def context(request: HttpRequest) -> dict[str, Any]:
     except ShuduError:
         actor = None
     roles = {str(role) for role in actor.roles} if actor else set()
-    return {"places": own, "acting": next((place for place in own if place.chosen), None), "roles": roles}
+    # The department in charge takes no part in orders; neither it nor an auditor has money. No empty pages for them.
+    trades, holds_money = bool(roles - {"authority"}), bool(roles - {"authority", "auditor"})
+    return {
+        "trades": trades,
+        "holds_money": holds_money,
+        "places": own,
+        "acting": next((place for place in own if place.chosen), None),
+        "roles": roles,
+    }

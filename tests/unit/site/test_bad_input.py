@@ -15,6 +15,8 @@ from django.urls import Resolver404, get_resolver, resolve, reverse
 from conftest import FrozenClock
 from shudu.agreements.models import Offer
 from shudu.exchange.models import Order
+from shudu.policy.events import ACTOR_FIELDS, LEAVES, Event
+from shudu.site import words
 
 from . import test_market_pages as market
 from .conftest import PASSWORD
@@ -174,13 +176,13 @@ def test_whatever_one_writes_stays_text_on_every_page(
 
 
 def test_hostile_words_come_back_into_their_field_as_text(town: Town) -> None:
-    for name, words in (("publish", HOSTILE_TITLE), ("publish_model", HOSTILE_TITLE)):
-        answer = town.clients["provider"].post(reverse(name), {"title": words, "inputs": words, "key": "k"})
+    for name, text in (("publish", HOSTILE_TITLE), ("publish_model", HOSTILE_TITLE)):
+        answer = town.clients["provider"].post(reverse(name), {"title": text, "inputs": text, "key": "k"})
         assert answer.status_code == 400
         page = Page(answer.content.decode())
         check_policy(page)
         fields = {one.get("name"): one.get("value") for tag, one in page.tags if tag == "input"}
-        assert fields["title"] == words
+        assert fields["title"] == text
     for field in ("asset", "party", "since", "until"):
         answer = town.clients["auditor"].get("/audit/", {field: HOSTILE_TITLE})
         assert answer.status_code in (400, 404), field
@@ -235,3 +237,9 @@ def test_signing_in_leads_nowhere_else(town: Town) -> None:
     client = Client()
     answer = client.post("/sign-in/?next=https://evil.example/", {"login": "buyer", "password": PASSWORD})
     assert answer["Location"] == "/"
+
+
+def test_every_recorded_field_and_event_has_a_word() -> None:
+    """A receipt shows what was recorded in words, whatever event comes to be recorded next."""
+    assert {name for leaf in LEAVES.values() for name in (*leaf.fields, *ACTOR_FIELDS)} <= set(words.FIELDS)
+    assert set(Event) <= set(words.EVENTS)
