@@ -31,6 +31,14 @@ def customers(folder: Path, rows: int) -> Path:
     return file
 
 
+def customers_with_a_lone_one(folder: Path) -> Path:
+    """The scorecard gives its points to one of sixty: what is released of it must wait for a person."""
+    file = folder / "lone.csv"
+    lines = [f"C{number:04d},{5 if number == 30 else 40},{'东' if number % 2 else '西'}区" for number in range(60)]
+    file.write_text("\n".join(["customer_no,tenure,region", *lines]) + "\n", encoding="utf-8")
+    return file
+
+
 def scorecard(folder: Path) -> Path:
     """A model that reads `tenure`."""
     file = folder / "scorecard.json"

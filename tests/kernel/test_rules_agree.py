@@ -16,20 +16,25 @@ from typing import Any
 import pytest
 from django.db import models, transaction
 
-from kernel.files import customers, scorecard
+from kernel.files import customers, customers_with_a_lone_one, scorecard
 from kernel.in_process import InProcess
 from shudu.accounts import actions as accounts
 from shudu.agreements import actions as agreements
 from shudu.agreements.models import Agreement, Offer
 from shudu.agreements.types import DraftOffer
 from shudu.catalog import actions as catalog
+from shudu.catalog import queries as catalog_read
 from shudu.catalog.models import Asset, Version
 from shudu.catalog.types import PublishModel, PublishTable
+from shudu.cleanroom import actions as cleanroom
 from shudu.cleanroom import steps
+from shudu.cleanroom.models import Release
 from shudu.exchange import actions as exchange
 from shudu.exchange import queries as orders_read
 from shudu.exchange.models import Order
 from shudu.exchange.types import PlaceOrder
+from shudu.govern import actions as govern
+from shudu.govern.types import Rules
 from shudu.identity import actions as parties
 from shudu.identity import queries as identity
 from shudu.identity.codes import make_uscc
@@ -39,7 +44,7 @@ from shudu.ledger import actions as ledger
 from shudu.policy import outbox, rules
 from shudu.policy.permissions import Permission
 from shudu.policy.rules import audience, decide, tokens, visible
-from shudu.policy.types import Actor, Invalid, Refused, Role, Text
+from shudu.policy.types import Actor, Conflict, Invalid, Refused, Role, Text
 from shudu.runs import actions as runs
 from shudu.runs import queries as runs_read
 from shudu.runs.models import Run, RunOutput
@@ -53,6 +58,7 @@ ROWS: dict[Permission, tuple[type[models.Model], ...]] = {
     Permission.AGREEMENT_READ: (Agreement,),
     Permission.AGREEMENT_REVOKE: (Agreement,),
     Permission.ASSET_ERASE: (Asset,),
+    Permission.ASSET_INSPECT: (Asset,),
     Permission.ASSET_PUBLISH: (),
     Permission.ASSET_READ: (Asset,),
     Permission.ASSET_REVIEW: (Asset,),
@@ -68,11 +74,14 @@ ROWS: dict[Permission, tuple[type[models.Model], ...]] = {
     Permission.ORDER_CANCEL: (Order,),
     Permission.ORDER_PLACE: (Order, Offer),
     Permission.ORDER_READ: (Order,),
+    Permission.ORDER_RESTART: (Order,),
     Permission.ORDER_RUN: (Order,),
     Permission.ORDER_SETTLE: (Order,),
     Permission.PARTY_CREATE: (),
     Permission.PARTY_MANAGE: (Party,),
     Permission.PARTY_READ: (Party,),
+    Permission.QUALITY_DECLARE: (Asset,),
+    Permission.RELEASE_DECIDE: (Release,),
     Permission.RESULT_DOWNLOAD: (Asset,),
     Permission.RUN_CARRY: (Run,),
     Permission.RUN_READ: (Run,),
@@ -116,6 +125,7 @@ class Town:
     """Parties of every kind that can be registered, and everything they can do with each other."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.table, self.few, self.card = customers(folder, 60), customers(folder, 6), scorecard(folder)
         self.worker = Worker()
         company = parties.create_operator(founder(), CreateParty(name="锦水数据运营有限公司"))
@@ -154,6 +164,7 @@ class Town:
         self.models = {owner.party: self.publish_model(owner) for owner in self.holding(Role.MODELLER)}
         provider, *others = self.holding(Role.PROVIDER)
         self.small = self.publish(provider, self.few)
+        self.lone = self.publish(provider, customers_with_a_lone_one(self.folder))
         self.publish(provider, self.table, "L5")
         reviewed = self.publish(others[0], self.table, "L5")
         catalog.review_level(self.operator, reviewed, "同意")
@@ -205,6 +216,7 @@ class Town:
         agreements.withdraw(modeller, drafted_by(provider).id)
         agreements.withdraw(provider, self.live(provider, modeller, self.publish(provider, self.table)).id)
         self.too_few = self.live(provider, modeller, self.small)
+        self.telling = self.live(provider, modeller, self.lone)
 
     def orders(self) -> None:
         """Every buyer orders something; of the orders, runs are waiting, closed, failed, refused by a revocation."""
@@ -218,6 +230,14 @@ class Town:
         self.carry(exchange.start_run(self.buyer(orders[0]), orders[0].id))
         failing = exchange.place(buyers[0], PlaceOrder(offer=self.too_few.id, purpose="research"))
         self.carry(exchange.start_run(buyers[0], failing.id))
+        with pytest.raises(Conflict):  # what the release rules stopped they would stop again
+            exchange.restart(self.operator, Run.objects.get(state=Run.State.FAILED).id)
+        for decided in (True, False):
+            telling = exchange.place(buyers[0], PlaceOrder(offer=self.telling.id, purpose="research"))
+            run = exchange.start_run(buyers[0], telling.id)
+            self.carry(run)
+            if decided:
+                cleanroom.refuse(identity.actor_for(Asset.objects.get(pk=self.lone).owner), run.id, "只涉及一人。")
         exchange.start_run(self.buyer(orders[6]), orders[6].id)
         for order in (orders[1], orders[7], orders[8]):
             for agreement in Agreement.objects.filter(offer=order.offer, assignee=order.buyer)[:1]:
@@ -242,6 +262,9 @@ class Town:
         ):
             with pytest.raises(Refused):
                 refused()
+        provider = self.holding(Role.PROVIDER)[0]
+        govern.declare_rules(provider, self.small, Rules())
+        catalog_read.inspected(provider, Version.objects.get(binding__asset=self.small).id)
 
     def buyer(self, order: Order) -> Actor:
         return identity.actor_for(order.buyer)

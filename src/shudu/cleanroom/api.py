@@ -82,7 +82,7 @@ _FILE: dict[str, Any] = {
 }
 
 
-@releases.get("/{run}/{file}", **named("查看待放行文件", "What would leave, byte for byte", **_FILE))
+@releases.get("/{run}/files/{file}", **named("查看待放行文件", "What would leave, byte for byte", **_FILE))
 def get_release_file(request: Call, run: str, file: Literal["product.csv", "product.parquet"]) -> HttpResponse:
     """While it is held."""
     content = queries.held_file(queries.release(request.auth, run), file)
