@@ -58,6 +58,17 @@ class ReleaseClass(StrEnum):
     E = "E"
 
 
+class Metric(StrEnum):
+    """What release class B may name (docs: the clean room's fixed library)."""
+
+    AUC = "auc"
+    KS = "ks"
+    LOG_LOSS = "log_loss"
+    RMSE = "rmse"
+    CALIBRATION = "calibration"
+    COUNTS = "counts"
+
+
 class OnRevocation(StrEnum):
     """What becomes of results when the agreement is revoked, from the mildest to the strictest."""
 
@@ -160,6 +171,19 @@ RELEASES = Table(
     },
 )
 
+METRICS = Table(
+    Text("指标", "metric"),
+    1,
+    {
+        Metric.AUC: Text("AUC 值", "AUC"),
+        Metric.KS: Text("KS 值", "KS"),
+        Metric.LOG_LOSS: Text("对数损失", "log loss"),
+        Metric.RMSE: Text("均方根误差", "RMSE"),
+        Metric.CALIBRATION: Text("校准表", "calibration table"),
+        Metric.COUNTS: Text("计数", "counts"),
+    },
+)
+
 ON_REVOCATION = Table(
     Text("撤销后的处理", "on revocation"),
     1,
@@ -183,4 +207,4 @@ REVOCATION_REASONS = Table(
     },
 )
 
-TABLES = (PURPOSES, BASES, ACTIONS, RELEASES, ON_REVOCATION, REVOCATION_REASONS)
+TABLES = (PURPOSES, BASES, ACTIONS, RELEASES, METRICS, ON_REVOCATION, REVOCATION_REASONS)

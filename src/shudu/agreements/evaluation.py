@@ -221,6 +221,9 @@ def _release(use: Use, proposed: ProposedUse) -> Reason:
             and wanted.class_ is permitted.class_
             and wanted.group_by <= permitted.group_by
             and wanted.min_group >= permitted.min_group
+            and wanted.label == permitted.label
+            and wanted.metrics <= permitted.metrics
+            and wanted.review >= permitted.review
         )
     return _judge(
         "use.release",

@@ -13,7 +13,7 @@ from shudu.catalog.types import Offered
 from shudu.lake.types import Sensitivity
 from shudu.policy.types import Invalid, Text
 
-from .codes import OnRevocation, ReleaseClass, UseAction
+from .codes import OnRevocation, UseAction
 from .terms import Onward, Release, Terms, Use, Window, make
 from .types import DraftOffer
 
@@ -56,10 +56,17 @@ def compose(draft: DraftOffer, data: Offered, model: Offered, until: datetime) -
         purposes=draft.purposes,
         bases=draft.bases,
         actions=frozenset({UseAction.COMPUTE, UseAction.DELIVER_DERIVED}),
-        columns=frozenset({*model.inputs, *draft.group_by, key}),
+        columns=frozenset({*model.inputs, *trusted(draft), key}),
         rows=(),
         models=frozenset({digest}),
-        release=Release(class_=ReleaseClass.A, group_by=frozenset(draft.group_by), min_group=min_group),
+        release=Release(
+            class_=draft.release,
+            group_by=frozenset(draft.group_by),
+            min_group=min_group,
+            label=draft.label,
+            metrics=draft.metrics,
+            review=draft.review,
+        ),
         runs=draft.runs,
         window=window,
     )
@@ -72,6 +79,11 @@ def compose(draft: DraftOffer, data: Offered, model: Offered, until: datetime) -
     )
 
 
+def trusted(draft: DraftOffer) -> tuple[str, ...]:
+    """The columns that only trusted code reads besides the key: what is grouped by, or the label."""
+    return (*draft.group_by, *([draft.label] if draft.label else []))
+
+
 def least_group(draft: DraftOffer, data: Offered) -> int:
     """The least group the offer releases: as drafted, raised where a column to group by is sensitive."""
     if draft.min_group < LEAST_GROUP:
@@ -81,7 +93,7 @@ def least_group(draft: DraftOffer, data: Offered) -> int:
             Text(f"请填写 {LEAST_GROUP} 或更大的数。", f"Give {LEAST_GROUP} or more."),
             {"field": "min_group"},
         )
-    sensitive = any(column.sensitivity is not None for column in data.columns if column.name in draft.group_by)
+    sensitive = any(column.sensitivity is not None for column in data.columns if column.name in trusted(draft))
     return max(draft.min_group, LEAST_SENSITIVE_GROUP) if sensitive else draft.min_group
 
 
@@ -129,7 +141,7 @@ def _check_columns(draft: DraftOffer, data: Offered, model: Offered, key: str) -
             Text("分组列重复", "Grouped by twice"),
             Text("每列只写一次。", "Name each column once."),
         )
-    if unknown := sorted({*model.inputs, *draft.group_by} - known):
+    if unknown := sorted({*model.inputs, *trusted(draft)} - known):
         raise _columns(
             "offer.columns",
             unknown,
@@ -153,7 +165,17 @@ def _check_columns(draft: DraftOffer, data: Offered, model: Offered, key: str) -
             Text("模型不得以主体标识列为输入", "A model may not take the entity key as an input"),
             Text("请选用不含该列的模型。", "Choose a model without it."),
         )
-    named = {*model.inputs, *draft.group_by}
+    if draft.label is not None and draft.label in {key, *model.inputs}:
+        raise _columns(
+            "offer.label",
+            [draft.label],
+            Text(
+                "标签列不能是主体标识列，也不能是模型的输入",
+                "The label can be neither the entity key nor an input of the model",
+            ),
+            Text("请选模型看不到的列。", "Choose a column that the model does not see."),
+        )
+    named = {*model.inputs, *trusted(draft)}
     identifying = [
         column.name
         for column in data.columns

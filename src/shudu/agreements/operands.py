@@ -13,7 +13,7 @@ from datetime import datetime
 from shudu.policy.clock import SHANGHAI
 from shudu.policy.types import Text
 
-from .codes import ACTIONS, BASES, ON_REVOCATION, PURPOSES, RELEASES
+from .codes import ACTIONS, BASES, METRICS, ON_REVOCATION, PURPOSES, RELEASES
 from .spans import Span
 from .terms import Every, Nothing, Onward, Release, Terms, Use, Window
 
@@ -92,8 +92,15 @@ def release_words(release: Release | None) -> Text:
     """What leaves, grouped how, in groups of how many."""
     if release is None:
         return Text("不放行结果", "no release of results")
-    label, groups, least = RELEASES.label(release.class_), listed(release.group_by), group_words(release.min_group)
-    return Text(f"{label.zh}，分组列 {groups.zh}，{least.zh}", f"{label.en}, grouped by {groups.en}, {least.en}")
+    class_, least = RELEASES.label(release.class_), group_words(release.min_group)
+    if release.label is None:
+        groups = listed(release.group_by)
+        what = Text(f"分组列 {groups.zh}", f"grouped by {groups.en}")
+    else:
+        metrics = METRICS.list(release.metrics)
+        what = Text(f"{metrics.zh}，标签列 {release.label}", f"{metrics.en}, against the label {release.label}")
+    look = Text("，逐次人工审核", ", each looked at by a person") if release.review else Text("", "")
+    return Text(f"{class_.zh}，{what.zh}，{least.zh}{look.zh}", f"{class_.en}, {what.en}, {least.en}{look.en}")
 
 
 def rows_words(rows: tuple[Span, ...]) -> Text:

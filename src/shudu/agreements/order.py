@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from functools import reduce
 from typing import TypeVar
 
-from .codes import OnRevocation
+from .codes import OnRevocation, ReleaseClass
 from .spans import conjunction, rows_inside
 from .terms import (
     NOTHING,
@@ -146,13 +146,30 @@ def _set_meet(a: Set, b: Set) -> Set:
 def _release_covers(a: Release | None, b: Release | None) -> bool:
     if a is None or b is None:
         return b is None
-    return a.class_ is b.class_ and a.group_by >= b.group_by and a.min_group <= b.min_group
+    return (
+        a.class_ is b.class_
+        and a.group_by >= b.group_by
+        and a.min_group <= b.min_group
+        and a.label == b.label
+        and a.metrics >= b.metrics
+        and a.review <= b.review
+    )
 
 
 def _release_meet(a: Release | None, b: Release | None) -> Release | None:
-    if a is None or b is None or a.class_ is not b.class_:
+    if a is None or b is None or a.class_ is not b.class_ or a.label != b.label:
         return None
-    return Release(class_=a.class_, group_by=a.group_by & b.group_by, min_group=max(a.min_group, b.min_group))
+    metrics = a.metrics & b.metrics
+    if a.class_ is ReleaseClass.B and not metrics:
+        return None
+    return Release(
+        class_=a.class_,
+        group_by=a.group_by & b.group_by,
+        min_group=max(a.min_group, b.min_group),
+        label=a.label,
+        metrics=metrics,
+        review=a.review or b.review,
+    )
 
 
 def _window_covers(a: Window, b: Window) -> bool:

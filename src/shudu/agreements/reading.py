@@ -17,7 +17,17 @@ MODEL = TypeVar("MODEL", bound=BaseModel)
 
 # From each older version to the next: `UPCASTERS[1]` will make version 2 out of version 1. A stored row keeps its own
 # version and digest for ever; only what is read from it is brought up to date.
-UPCASTERS: dict[int, Upcaster] = {}
+UPCASTERS: dict[int, Upcaster] = {1: lambda row: _metrics_and_review(row)}
+
+
+def _metrics_and_review(row: dict[str, Any]) -> dict[str, Any]:
+    """From 1 to 2: releases may name metrics of a label, and ask for a person's look; none did."""
+    use = row.get("use")
+    release = use.get("release") if isinstance(use, dict) else None
+    if isinstance(use, dict) and isinstance(release, dict):
+        row = {**row, "use": {**use, "release": {"label": None, "metrics": [], "review": False, **release}}}
+    return {**row, "v": 2}
+
 
 # What pydantic adds to the place of an error when it tries the branches of a union.
 _BRANCHES = ("given", "word", "int", "float", "str")

@@ -30,10 +30,10 @@ from pydantic import (
 
 from shudu.policy import clock
 
-from .codes import Basis, OnRevocation, Purpose, ReleaseClass, UseAction
+from .codes import Basis, Metric, OnRevocation, Purpose, ReleaseClass, UseAction
 from .spans import Name, Rows
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 # What leaves a clean room leaves by one of these actions, and then a release class says how.
 RELEASING: Final = frozenset({UseAction.DELIVER_DERIVED, UseAction.SCORE_OWN_LIST})
@@ -111,11 +111,25 @@ class Window(_Closed):
 
 
 class Release(_Closed):
-    """What may leave: the class, the columns it may be grouped by, and the least number of entities per group."""
+    """What may leave: the class, the columns it may be grouped by, and the least number of entities per group.
+
+    Class B leaves `metrics` of the scores against `label`, a column the model does not see. With `review` a person of
+    the assigner's looks at every release before it leaves.
+    """
 
     class_: ReleaseClass = Field(validation_alias="class", serialization_alias="class")
     group_by: Annotated[frozenset[Name], _SetText]
     min_group: Count
+    label: Name | None
+    metrics: Annotated[frozenset[Metric], _SetText]
+    review: Annotated[bool, Field(strict=True)]
+
+    @model_validator(mode="after")
+    def _metrics_with_their_class(self) -> Release:
+        measured = self.label is not None and bool(self.metrics) and not self.group_by
+        if measured != (self.class_ is ReleaseClass.B) or (not measured and (self.label or self.metrics)):
+            raise ValueError("class B names a label and metrics and no groups, any other class neither")
+        return self
 
 
 class Use(_Closed):
@@ -158,7 +172,7 @@ _OnwardOrNothing = Annotated[Annotated[Onward, Tag("given")] | Annotated[Nothing
 class Terms(_Closed):
     """What one assigner permits for one asset. `onward` NOTHING: results may be put to no use at all."""
 
-    v: Literal[1]
+    v: Literal[2]
     use: Use
     onward: _OnwardOrNothing
 
@@ -166,7 +180,7 @@ class Terms(_Closed):
 class Carried(_Closed):
     """What a derived asset carries of its inputs' terms: their onward part, under the same version number."""
 
-    v: Literal[1]
+    v: Literal[2]
     onward: _OnwardOrNothing
 
 
@@ -186,7 +200,7 @@ def to_json(terms: Terms) -> dict[str, Any]:
 
 
 def onward_to_json(onward: Onward | Nothing) -> dict[str, Any]:
-    """`{"v": 1, "onward": …}`: what a derived asset's row holds, NOTHING included."""
+    """`{"v": 2, "onward": …}`: what a derived asset's row holds, NOTHING included."""
     return Carried(v=VERSION, onward=onward).model_dump(mode="json", by_alias=True)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
 
@@ -16,12 +16,14 @@ from shudu.policy.types import Invalid, Text
 from .codes import (
     ACTIONS,
     BASES,
+    METRICS,
     ON_REVOCATION,
     PURPOSES,
     RELEASES,
     REVOCATION_REASONS,
     TABLES,
     Basis,
+    Metric,
     OnRevocation,
     Purpose,
     ReleaseClass,
@@ -54,6 +56,7 @@ __all__ = [
     "ACTIONS",
     "ALL",
     "BASES",
+    "METRICS",
     "NOTHING",
     "ON_REVOCATION",
     "OPERANDS",
@@ -64,6 +67,7 @@ __all__ = [
     "Basis",
     "DraftOffer",
     "Every",
+    "Metric",
     "Nothing",
     "OnRevocation",
     "Onward",
@@ -102,11 +106,11 @@ LARGEST_GROUP = 10**9
 LARGEST_GROUP = 10**9
 
 
-def _codes(table: Table) -> BeforeValidator:
+def _codes(table: Table, needed: bool = True) -> BeforeValidator:
     def check(given: Any) -> Any:
         codes = [given] if isinstance(given, str) else list(given) if isinstance(given, Iterable) else []
         wrong = [str(code)[:60] for code in codes if not isinstance(code, str) or code not in table.labels]
-        if wrong or not codes:
+        if wrong or (needed and not codes):
             raise Invalid(
                 "offer.code",
                 Text(
@@ -125,14 +129,16 @@ class DraftOffer(BaseModel):
     """An offer of a data asset together with a model asset, as one of their owners drafts it.
 
     `price_fen` is per run, in 分; `runs` per agreement; `until` the last day, to its end in Asia/Shanghai; `split` the
-    weights of the price, summing to 100. Raises `Invalid` for values no offer can have.
+    weights of the price, summing to 100. Release class A is a table of groups by `group_by`; class B are `metrics` of
+    the model against `label`. With `review` the data's owner looks at every result. Raises `Invalid` for values no
+    offer can have.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     data: str
     model: str
-    group_by: tuple[str, ...]
+    group_by: tuple[str, ...] = ()
     purposes: Annotated[frozenset[Purpose], _codes(PURPOSES)]
     bases: Annotated[frozenset[Basis], _codes(BASES)]
     runs: int
@@ -140,6 +146,10 @@ class DraftOffer(BaseModel):
     price_fen: int
     split: dict[str, int]
     min_group: int = 10
+    release: Literal[ReleaseClass.A, ReleaseClass.B] = ReleaseClass.A
+    label: str | None = None
+    metrics: Annotated[frozenset[Metric], _codes(METRICS, needed=False)] = frozenset()
+    review: bool = False
 
     @model_validator(mode="after")
     def _possible(self) -> DraftOffer:
@@ -151,6 +161,21 @@ class DraftOffer(BaseModel):
             raise _out_of_range("min_group", Text("最小分组", "the smallest group"), 1, LARGEST_GROUP)
         if self.min_group > LARGEST_GROUP:  # how small it may be, the room's rules say (`lines.least_group`)
             raise _out_of_range("min_group", Text("最小分组", "the least group"), 1, LARGEST_GROUP)
+        if (self.release is ReleaseClass.B) != bool(self.label and self.metrics and not self.group_by) or (
+            self.release is ReleaseClass.A and (self.label or self.metrics)
+        ):
+            raise Invalid(
+                "offer.release",
+                Text(
+                    "B 类须写明标签列与指标，不写分组列；A 类只写分组列。",
+                    "Class B names a label and metrics and no groups; class A names groups only.",
+                ),
+                Text(
+                    "例如 --release B --label churn --metrics auc,ks。",
+                    "Such as --release B --label churn --metrics auc,ks.",
+                ),
+                {"field": "release"},
+            )
         if set(self.split) != set(SPLIT_ROLES) or min(self.split.values()) < 0 or sum(self.split.values()) != 100:
             raise Invalid(
                 "offer.split",

@@ -40,7 +40,12 @@ def check_cap(work: Work) -> None:
 
 
 def work_out(
-    work: Work, data: Offered, make: Callable[[release.History], release.Released], policy: ReleasePolicy
+    work: Work,
+    data: Offered,
+    make: Callable[[release.History], release.Released],
+    policy: ReleasePolicy,
+    *,
+    review: bool,
 ) -> dict[str, Any]:
     """What `compute` hands on: the product's files, its shape, the checks, and what a person must look at.
 
@@ -59,7 +64,7 @@ def work_out(
             _enter(work, data, seen, sketches.sealed(keys, sketch) if sketch else None)
         except actions.Overtaken:
             continue
-        return _store(work, data, found, policy)
+        return _store(work, data, found, policy, review)
     raise RuntimeError("overtaken by other releases again and again")
 
 
@@ -101,7 +106,7 @@ def _enter(work: Work, data: Offered, seen: int, sketch: sketches.Sealed | None)
 
 
 def _store(
-    work: Work, data: Offered, found: release.Released | release.ReleaseRefused, policy: ReleasePolicy
+    work: Work, data: Offered, found: release.Released | release.ReleaseRefused, policy: ReleasePolicy, review: bool
 ) -> dict[str, Any]:
     checks = [check.to_json() for check in found.checks]
     evidence = _write_checks(work, data, checks, policy)
@@ -110,7 +115,7 @@ def _store(
         refused = actions.withheld()
         refused.checks = checks
         raise refused
-    table, held_for = found.table, list(found.held)
+    table, held_for = found.table, [*found.held, *(["review"] if review else [])]
     products = {"product.csv": release.to_csv(table), "product.parquet": release.to_parquet(table)}
     where = Place(work.party, work.done["bind"]["asset"], work.done["bind"]["version"])
     files = [file.to_json() for file in lake.store().write_files(products, where)]

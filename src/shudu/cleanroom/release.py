@@ -107,7 +107,9 @@ class ReleaseRefused(Refused):
     checks: tuple[Check, ...] = ()
 
 
-class _Checks(list[Check]):
+class Checks(list[Check]):
+    """What was found so far; the first finding that stops everything raises."""
+
     @property
     def held(self) -> list[str]:
         return [check.name for check in self if not check.ok]
@@ -115,6 +117,36 @@ class _Checks(list[Check]):
     def hold(self, name: str, **evidence: int) -> None:
         """A finding a person must answer."""
         self.append(Check(name, False, evidence))
+
+    def compared(self, watch: Watch, failed: bool, told_apart: int) -> None:
+        """What comparing with earlier releases came to."""
+        counts = {"releases_compared": watch.count, "groups_told_apart": told_apart}
+        if watch.unread or watch.unknown:
+            self.hold("differencing", releases_unread=watch.unread, unfinished=int(watch.unknown), **counts)
+            return
+        self.require(
+            "differencing",
+            not failed,
+            Text(
+                "与此前的放行结果相减可推出过小的分组，不予输出。",
+                "Subtracting it from what was released before would tell of too small a group.",
+            ),
+            Text(
+                "请按此前已放行的方式分组，或待数据变化更大后再运行。",
+                "Group as in an earlier release, or run again when more of the data has changed.",
+            ),
+            **counts,
+        )
+
+    def require_key(self, column: pa.ChunkedArray) -> None:
+        """Every row says whose it is."""
+        self.require(
+            "key",
+            column.null_count == 0,
+            Text("主体标识列有空值，无法计数。", "The entity key has empty values, so entities cannot be counted."),
+            Text("请数据提供方补全主体标识后重新发布。", "The provider should fill the key and publish again."),
+            nulls=column.null_count,
+        )
 
     def require(self, name: str, ok: bool, message: Text, remedy: Text, **evidence: int) -> None:
         self.append(Check(name, ok, evidence))
@@ -135,12 +167,13 @@ def release(scores: Floats, rows: pa.Table, spec: ReleaseSpec, history: History 
     """
     if len(scores) != len(rows) or not np.isfinite(scores).all():
         raise ValueError("one finite score per row is needed")
-    checks, policy = _Checks(), spec.policy
+    checks, policy = Checks(), spec.policy
     _check_group_by(checks, spec, rows.schema)
-    entity, keys = _entities(checks, rows.column(spec.key))
+    checks.require_key(rows.column(spec.key))
+    entity, keys = encode(rows.column(spec.key))
     label, groups = _groups(checks, rows.select(list(spec.group_by)), len(rows), policy)
     cells = Cells(label, entity, scores, policy)
-    guard = _Watch(cells, keys, history)
+    guard = Watch(cells, keys, history)
     merge = cells.merge(guard)
     if merge.failed == "singled_out":
         # Even all rows together have a mean that a few entities make: whether that tells of them a person can say.
@@ -154,25 +187,11 @@ def release(scores: Floats, rows: pa.Table, spec: ReleaseSpec, history: History 
         measured.append((True, entities, mean))
         groups = [[*(values[cell] for cell in kept), None] for values in groups]
     table = _table(spec, rows.schema, groups, measured)
-    sizes = {"csv_bytes": len(to_csv(table)), "parquet_bytes": len(to_parquet(table))}
-    checks.require(
-        "too_large",
-        len(table) <= policy.max_rows
-        and table.num_columns <= policy.max_columns
-        and max(sizes.values()) <= policy.max_bytes,
-        Text("结果超出一次输出的上限。", "The result is larger than one release may be."),
-        Text("请减少分组列。", "Group by fewer columns."),
-        rows=len(table),
-        columns=table.num_columns,
-        max_rows=policy.max_rows,
-        max_columns=policy.max_columns,
-        max_bytes=policy.max_bytes,
-        **sizes,
-    )
+    require_size(checks, table, policy)
     return Released(table, tuple(checks), tuple(checks.held), guard.sketch(rows_of(merge.merged)))
 
 
-class _Watch:
+class Watch:
     """The guard against differencing, if there is a history, and whether it came to know."""
 
     def __init__(self, cells: Cells, keys: pa.Array, history: History | None) -> None:
@@ -184,7 +203,8 @@ class _Watch:
             self._guard = Guard(*cells.pairs, hashes, cells.count, history.earlier, least)
 
     @property
-    def compared(self) -> int:
+    def count(self) -> int:
+        """How many earlier releases there are to compare with."""
         return self._guard.compared if self._guard else 0
 
     def offends(self, merged: Bools) -> Ints | None:
@@ -198,7 +218,7 @@ class _Watch:
         return self._guard.sketch(row_of_cell) if self._guard else None
 
 
-def _judge(checks: _Checks, cells: Cells, merge: Merge, guard: _Watch) -> None:
+def _judge(checks: Checks, cells: Cells, merge: Merge, guard: Watch) -> None:
     checks.require(
         "too_few",
         merge.failed != "too_few",
@@ -217,26 +237,29 @@ def _judge(checks: _Checks, cells: Cells, merge: Merge, guard: _Watch) -> None:
         groups_merged=int(merge.merged.sum()),
         groups_out=int((~merge.merged).sum()),
     )
-    counts = {"releases_compared": guard.compared, "groups_told_apart": merge.told_apart}
-    if guard.unread or guard.unknown:
-        checks.hold("differencing", releases_unread=guard.unread, unfinished=int(guard.unknown), **counts)
-        return
+    checks.compared(guard, merge.failed == "differencing", merge.told_apart)
+
+
+def require_size(checks: Checks, table: pa.Table, policy: ReleasePolicy) -> None:
+    """The caps of one release."""
+    sizes = {"csv_bytes": len(to_csv(table)), "parquet_bytes": len(to_parquet(table))}
     checks.require(
-        "differencing",
-        merge.failed != "differencing",
-        Text(
-            "与此前的放行结果相减可推出过小的分组，不予输出。",
-            "Subtracting it from what was released before would tell of too small a group.",
-        ),
-        Text(
-            "请按此前已放行的方式分组，或待数据变化更大后再运行。",
-            "Group as in an earlier release, or run again when more of the data has changed.",
-        ),
-        **counts,
+        "too_large",
+        len(table) <= policy.max_rows
+        and table.num_columns <= policy.max_columns
+        and max(sizes.values()) <= policy.max_bytes,
+        Text("结果超出一次输出的上限。", "The result is larger than one release may be."),
+        Text("请减少分组列。", "Group by fewer columns."),
+        rows=len(table),
+        columns=table.num_columns,
+        max_rows=policy.max_rows,
+        max_columns=policy.max_columns,
+        max_bytes=policy.max_bytes,
+        **sizes,
     )
 
 
-def _check_group_by(checks: _Checks, spec: ReleaseSpec, schema: pa.Schema) -> None:
+def _check_group_by(checks: Checks, spec: ReleaseSpec, schema: pa.Schema) -> None:
     refused = {spec.key, *MEASURES.names}
     wrong = [
         n for n in spec.group_by if n not in spec.allowed or n in refused or not _is_category(schema.field(n).type)
@@ -257,19 +280,7 @@ def _check_group_by(checks: _Checks, spec: ReleaseSpec, schema: pa.Schema) -> No
     )
 
 
-def _entities(checks: _Checks, column: pa.ChunkedArray) -> tuple[Ints, pa.Array]:
-    """The entity of every row, numbered in the order they come, and each one's key."""
-    checks.require(
-        "key",
-        column.null_count == 0,
-        Text("主体标识列有空值，无法计数。", "The entity key has empty values, so entities cannot be counted."),
-        Text("请数据提供方补全主体标识后重新发布。", "The provider should fill the key and publish again."),
-        nulls=column.null_count,
-    )
-    return encode(column)
-
-
-def _groups(checks: _Checks, rows: pa.Table, count: int, policy: ReleasePolicy) -> tuple[Ints, list[list[Any]]]:
+def _groups(checks: Checks, rows: pa.Table, count: int, policy: ReleasePolicy) -> tuple[Ints, list[list[Any]]]:
     """The group of every row, numbered in the order of the group-by values, and each column's value by group."""
     encoded = [encode_sorted(column) for column in rows.columns]
     too_long = sum(isinstance(v, str) and len(v) > policy.max_text for _, found in encoded for v in found)

@@ -23,7 +23,7 @@ from shudu.policy.rules import refuse_unless
 from shudu.policy.types import Conflict, Decision, Refused, Text
 from shudu.runs.types import Hold, Outcome, Work
 
-from . import publishing, release
+from . import metrics, publishing, release
 from .bubblewrap import sandbox
 from .evaluators import EVALUATORS
 from .kinds import KINDS
@@ -56,9 +56,22 @@ def compute(work: Work) -> Mapping[str, Any]:
         job = JobSpec(model.kind, model.job, folder / "data.arrow", rows, model.inputs, output, limits)
         raw = sandbox().run(job)
     scores = read_scores(raw, rows, output)
-    trusted = store.read_table(files, place, [_entity_key(data), *sorted(agreed.group_by)])
-    spec = _spec(data, agreed, (output.min, output.max))
-    made = publishing.work_out(work, data, lambda history: release.release(scores, trusted, spec, history), spec.policy)
+    trusted = store.read_table(files, place, [_entity_key(data), *_trusted(agreed)])
+    policy, key = _policy(data, agreed), _entity_key(data)
+
+    def release_against(history: release.History) -> release.Released:
+        if agreed.label is not None:
+            spec = metrics.MetricSpec(key, agreed.label, frozenset(agreed.metrics), (output.min, output.max), policy)
+            return metrics.measure(scores, trusted, spec, history)
+        groups = tuple(sorted(agreed.group_by))
+        return release.release(
+            scores,
+            trusted,
+            release.ReleaseSpec(key, groups, agreed.group_by, policy, (output.min, output.max)),
+            history,
+        )
+
+    made = publishing.work_out(work, data, release_against, policy, review=agreed.review)
     return {
         **made,
         "meters": {"rows_in": rows, **made["meters"]},
@@ -125,7 +138,7 @@ def _permitted(work: Work) -> tuple[Offered, Release]:
 def _exactly_agreed(work: Work, data: Offered, agreed: Release, model: Admitted, model_bytes: bytes) -> None:
     """Judge what this run really reads and runs, not what the agreements say it would."""
     digest = hashlib.sha256(model_bytes).hexdigest()
-    columns = {"data": frozenset({_entity_key(data), *agreed.group_by, *model.columns}), "model": frozenset[str]()}
+    columns = {"data": frozenset({_entity_key(data), *_trusted(agreed), *model.columns}), "model": frozenset[str]()}
     for item in work.inputs:
         use = ProposedUse.computing(agreements.agreement_row(item.agreement), work.purpose)
         use = replace(use, columns=columns[item.role], model=digest)
@@ -144,13 +157,17 @@ def _model(work: Work) -> tuple[Admitted, bytes]:
     return KINDS[version.binding.spec["kind"]].admit(raw, card), raw
 
 
-def _spec(data: Offered, agreed: Release, output: tuple[float, float]) -> release.ReleaseSpec:
+def _trusted(agreed: Release) -> list[str]:
+    """The columns besides the key that only trusted code reads: what is grouped by, or the label."""
+    return [*sorted(agreed.group_by), *([agreed.label] if agreed.label else [])]
+
+
+def _policy(data: Offered, agreed: Release) -> release.ReleasePolicy:
     """Our defaults or what was agreed, whichever is stricter; larger groups by a sensitive column."""
-    least, grouped = agreed.min_group, agreed.group_by
-    if any(column.sensitivity is not None for column in data.columns if column.name in grouped):
+    least, named = agreed.min_group, _trusted(agreed)
+    if any(column.sensitivity is not None for column in data.columns if column.name in named):
         least = max(least, release.DEFAULTS.min_group_sensitive)
-    policy = release.strictest(release.DEFAULTS, replace(release.DEFAULTS, min_group=least))
-    return release.ReleaseSpec(_entity_key(data), tuple(sorted(grouped)), grouped, policy, output)
+    return release.strictest(release.DEFAULTS, replace(release.DEFAULTS, min_group=least))
 
 
 def _entity_key(data: Offered) -> str:

@@ -42,13 +42,19 @@ def _split(text: str) -> dict[str, int]:
 def create_offer(
     data: Annotated[str, typer.Option(metavar="ASSET", help="The table.")],
     model: Annotated[str, typer.Option(metavar="ASSET", help="The model.")],
-    group_by: Annotated[str, typer.Option(metavar="X,Y", help="Columns the result is grouped by.")],
     purpose: Annotated[str, typer.Option(metavar="P", help="Purposes it may be used for, comma separated.")],
     basis: Annotated[str, typer.Option(metavar="B", help="Legal basis (个人信息保护法 第十三条).")],
     count: Annotated[int, typer.Option("--runs", metavar="N", help="Runs per agreement.")],
     until: Annotated[str, typer.Option(metavar="DATE", help="Last day, such as 2027-06-30 (Asia/Shanghai).")],
     price: Annotated[str, typer.Option(metavar="YUAN", help="Price per run.")],
     split: Annotated[str, typer.Option(help="provider=60,modeller=30,platform=10")],
+    group_by: Annotated[str, typer.Option(metavar="X,Y", help="Class A: columns the result is grouped by.")] = "",
+    release: Annotated[str, typer.Option(metavar="A|B", help="What leaves: a table of groups, or metrics.")] = "A",
+    label: Annotated[str, typer.Option(metavar="X", help="Class B: the column the scores are held against.")] = "",
+    metrics: Annotated[
+        str, typer.Option(metavar="M,N", help="Class B: auc, ks, log_loss, rmse, calibration, counts.")
+    ] = "",
+    review: Annotated[bool, typer.Option("--review", help="The data's owner looks at every result first.")] = False,
     min_group: Annotated[int, typer.Option(metavar="N", help="Fewest entities in a released group.")] = 10,
     home: Home = None,
     as_: As = None,
@@ -80,6 +86,10 @@ def create_offer(
             price_fen=fen(price, "--price"),
             split=_split(split),
             min_group=min_group,
+            release=release,
+            label=label or None,
+            metrics=_names(metrics),
+            review=review,
         )
         actor = current.actor(_drafter(current, data))
         offer = actions.draft(actor, request, idempotency_key=key)

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from shudu.accounts import queries as accounts
 from shudu.accounts.actions import MONEY
 from shudu.agreements import actions, queries
-from shudu.agreements.types import BASES, PURPOSES, DraftOffer, Table, plain_words
+from shudu.agreements.types import BASES, METRICS, PURPOSES, DraftOffer, Table, plain_words
 from shudu.catalog import queries as catalog
 from shudu.exchange import actions as exchange
 from shudu.exchange.types import PlaceOrder
@@ -145,7 +145,7 @@ def _choices(actor: Actor, data: str, model: str) -> dict[str, Any]:
         table = catalog.offered(actor, data)
         names = [one.name for one in table.columns if one.name != table.entity_key]
         chosen |= {"table": table, "model": model, "columns": [(name, name) for name in names]}
-    return chosen | {"purposes": labels(PURPOSES), "bases": labels(BASES)}
+    return chosen | {"purposes": labels(PURPOSES), "bases": labels(BASES), "metrics": labels(METRICS)}
 
 
 def _own_first(actor: Actor, rows: list[Any]) -> list[tuple[bool, list[Any]]]:
@@ -167,6 +167,10 @@ def _draft(request: HttpRequest) -> DraftOffer:
         price_fen=fen(sent.get("price", ""), "price"),
         split={role: whole(sent.get(role, ""), role) for role in ("provider", "modeller", "platform")},
         min_group=whole(sent.get("min_group", "10"), "min_group"),
+        release=sent.get("release") or "A",
+        label=sent.get("label") or None,
+        metrics=sent.getlist("metrics"),
+        review="review" in sent,
     )
 
 

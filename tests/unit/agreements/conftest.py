@@ -24,6 +24,8 @@ from shudu.identity.codes import make_uscc
 from shudu.identity.types import CreateParty, founder
 from shudu.policy.types import Actor
 
+# Of a release of class A.
+PLAIN: dict[str, Any] = {"label": None, "metrics": frozenset(), "review": False}
 UNTIL = datetime(2026, 12, 31, 15, 59, 59, 999999, tzinfo=UTC)
 
 
@@ -38,7 +40,7 @@ def terms() -> Terms:
         columns=frozenset({"customer_no", "region", "tenure"}),
         rows=(Span(column="region", in_=frozenset({"成都", "眉山"})),),
         models=frozenset({"a" * 64}),
-        release=Release(class_=ReleaseClass.A, group_by=frozenset({"region"}), min_group=10),
+        release=Release(class_=ReleaseClass.A, group_by=frozenset({"region"}), min_group=10, **PLAIN),
         runs=3,
         window=Window(from_=datetime(2026, 1, 1, tzinfo=UTC), until=UNTIL),
     )

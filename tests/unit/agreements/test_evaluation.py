@@ -15,6 +15,7 @@ from shudu.agreements.evaluation import ProposedUse, evaluate, evaluate_onward
 from shudu.agreements.spans import Span
 from shudu.agreements.terms import ALL, NOTHING, Nothing, Onward, Release, Terms, to_json
 from shudu.policy.types import Decision, Reason, Text
+from unit.agreements.conftest import PLAIN
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 UNTIL = datetime(2026, 12, 31, 15, 59, 59, 999999, tzinfo=UTC)
@@ -42,7 +43,7 @@ def test_every_operand_gives_one_reason(terms: Terms) -> None:
     assert sorted(reason.rule for reason in decision.reasons) == sorted(f"terms.{name}" for name in OPERANDS)
 
 
-AGREED = Release(class_=ReleaseClass.A, group_by=frozenset({"region"}), min_group=10)
+AGREED = Release(class_=ReleaseClass.A, group_by=frozenset({"region"}), min_group=10, **PLAIN)
 
 
 def released(**change: Any) -> dict[str, Any]:
@@ -101,7 +102,7 @@ def test_a_narrower_use_is_permitted(terms: Terms) -> None:
         whole(terms),
         columns=frozenset({"tenure"}),
         rows=(Span(column="region", in_=frozenset({"成都"})), Span(column="tenure", from_=3)),
-        release=Release(class_=ReleaseClass.A, group_by=frozenset(), min_group=50),
+        release=Release(class_=ReleaseClass.A, group_by=frozenset(), min_group=50, **PLAIN),
     )
     assert evaluate(terms, narrower, NOW)
 

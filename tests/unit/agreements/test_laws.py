@@ -70,9 +70,20 @@ def windows(draw: st.DrawFn) -> Window:
 ROWS = st.lists(spans(), max_size=2).filter(lambda rows: conjunction(rows) is not None).map(tuple)
 RELEASES = st.builds(
     Release,
-    class_=st.sampled_from([ReleaseClass.A, ReleaseClass.B]),
+    class_=st.just(ReleaseClass.A),
     group_by=st.frozensets(COLUMNS),
     min_group=GROUPS,
+    label=st.none(),
+    metrics=st.just(frozenset()),
+    review=st.booleans(),
+) | st.builds(
+    Release,
+    class_=st.just(ReleaseClass.B),
+    group_by=st.just(frozenset()),
+    min_group=GROUPS,
+    label=st.sampled_from("xy"),
+    metrics=st.frozensets(st.sampled_from(["auc", "ks", "rmse"]), min_size=1),
+    review=st.booleans(),
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 import re
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import rfc8785
 
 from shudu.agreements.codes import Basis, OnRevocation, Purpose, ReleaseClass, UseAction
 from shudu.agreements.reading import from_json, onward_from_json, upcast
@@ -29,6 +31,7 @@ from shudu.agreements.terms import (
     to_json,
 )
 from shudu.policy.types import Invalid
+from unit.agreements.conftest import PLAIN
 
 # As version 1 was written. This text and its digest never change: rows and ledger leaves that hold them exist.
 GOLDEN = """
@@ -43,6 +46,7 @@ GOLDEN = """
             "window": {"from": null, "until": null}, "on_revocation": "stand"}}
 """
 GOLDEN_SHA256 = "eaf691aec1b404373c1355f2373512dba829eff5a2d19d4fcb3ad56d4c220e7d"
+GOLDEN_2_SHA256 = "f4f66c77897b7de9923b9e2c617b4be105b1a9b17097870068ebd798a89a925e"
 
 EXPECTED = make(
     Use(
@@ -53,7 +57,7 @@ EXPECTED = make(
         columns=frozenset({"age", "region", "customer_no"}),
         rows=(Span(column="region", in_=frozenset({"眉山", "成都"})), Span(column="age", from_=18)),
         models=frozenset({"0123456789abcdef" * 4}),
-        release=Release(class_=ReleaseClass.A, group_by=frozenset({"region"}), min_group=10),
+        release=Release(class_=ReleaseClass.A, group_by=frozenset({"region"}), min_group=10, **PLAIN),
         runs=3,
         window=Window(from_=None, until=datetime(2026, 12, 31, 15, 59, 59, 999999, tzinfo=UTC)),
     ),
@@ -74,8 +78,38 @@ def golden() -> dict[str, Any]:
 
 def test_the_golden_row_of_version_1() -> None:
     assert from_json(golden()) == EXPECTED
-    assert to_json(EXPECTED) == golden()
-    assert terms_sha256(EXPECTED) == GOLDEN_SHA256
+    assert hashlib.sha256(rfc8785.dumps(golden())).hexdigest() == GOLDEN_SHA256
+
+
+def test_the_golden_row_of_version_2() -> None:
+    row = golden()
+    row["v"] = 2
+    row["use"]["release"] |= {"label": None, "metrics": [], "review": False}
+    assert to_json(EXPECTED) == row
+    assert from_json(row) == EXPECTED
+    assert terms_sha256(EXPECTED) == GOLDEN_2_SHA256
+
+
+@pytest.mark.parametrize(
+    ("release", "fits"),
+    [
+        ({"class": "B", "group_by": [], "label": "churn", "metrics": ["auc", "ks"]}, True),
+        ({"class": "B", "group_by": [], "label": "churn", "metrics": []}, False),
+        ({"class": "B", "group_by": [], "label": None, "metrics": ["auc"]}, False),
+        ({"class": "B", "group_by": ["region"], "label": "churn", "metrics": ["auc"]}, False),
+        ({"class": "A", "group_by": ["region"], "label": "churn", "metrics": []}, False),
+        ({"class": "A", "group_by": ["region"], "label": None, "metrics": ["auc"]}, False),
+        ({"class": "B", "group_by": [], "label": "churn", "metrics": ["accuracy"]}, False),
+    ],
+)
+def test_metrics_come_with_their_class(release: dict[str, Any], fits: bool) -> None:
+    row = to_json(EXPECTED)
+    row["use"]["release"] |= release
+    if fits:
+        assert to_json(from_json(row)) == row
+    else:
+        with pytest.raises(Invalid):
+            from_json(row)
 
 
 def test_an_older_row_is_brought_up_step_by_step() -> None:
@@ -98,7 +132,7 @@ def test_an_older_row_is_brought_up_step_by_step() -> None:
     assert upcast(new, {1: to_2, 2: to_3}, 3) == new
 
 
-@pytest.mark.parametrize("version", [0, 2, None, "1", True, 1.5])
+@pytest.mark.parametrize("version", [0, 3, None, "1", True, 1.5])
 def test_a_version_nobody_knows_is_refused(version: Any) -> None:
     with pytest.raises(Invalid) as caught:
         from_json({**golden(), "v": version})
@@ -207,19 +241,19 @@ def test_every_refusal_is_said_in_both_languages() -> None:
 
 def test_filling_in_the_assignee_changes_only_that() -> None:
     filled = for_assignee(EXPECTED, "pty_buyer")
-    row = golden()
+    row = to_json(EXPECTED)
     row["use"]["assignee"] = "pty_buyer"
     assert to_json(filled) == row
-    assert terms_sha256(filled) != GOLDEN_SHA256
+    assert terms_sha256(filled) != GOLDEN_2_SHA256
     assert isinstance(filled, Terms)
 
 
 def test_special_values_stand_in_the_json() -> None:
-    row = golden()
+    row = to_json(EXPECTED)
     row["use"]["columns"] = row["use"]["models"] = "all"
     row["onward"] = "nothing"
     terms = from_json(row)
     assert (terms.use.columns, terms.use.models, terms.onward) == (ALL, ALL, NOTHING)
     assert to_json(terms) == row
-    assert onward_to_json(NOTHING) == {"v": 1, "onward": "nothing"}
+    assert onward_to_json(NOTHING) == {"v": 2, "onward": "nothing"}
     assert onward_from_json({"v": 1, "onward": copy.deepcopy(golden()["onward"])}) == EXPECTED.onward
