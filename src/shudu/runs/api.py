@@ -96,7 +96,7 @@ class Run(BaseModel):
     error: Failure | None
 
     @classmethod
-    def of(cls, row: RunRow, actor: Actor) -> Run:
+    def of(cls, row: RunRow, actor: Actor, *, evidence: bool | None = None) -> Run:
         outputs = list(row.outputs.all())
         return cls(
             id=row.id,
@@ -114,7 +114,7 @@ class Run(BaseModel):
             ],
             result=RunOutput(asset=outputs[0].asset, version=outputs[0].version) if outputs else None,
             meters=row.meters,
-            checks=queries.checks(actor, row),
+            checks=queries.checks(actor, row, evidence=evidence),
             error=Failure(**row.error) if row.error else None,
         )
 
@@ -123,7 +123,9 @@ class Run(BaseModel):
 def list_runs(request: Call, response: HttpResponse, query: Query[Paging]) -> Page[Run]:
     """Your party's own, and those that used something of yours."""
     rows = queries.runs(request.auth).prefetch_related("inputs", "outputs")
-    return Page(items=[Run.of(row, request.auth) for row in page(request, response, query, rows)])
+    found = page(request, response, query, rows)
+    seen = queries.seeing_evidence(request.auth, found)
+    return Page(items=[Run.of(row, request.auth, evidence=row.id in seen) for row in found])
 
 
 @runs.get("/{run}", response=Run, **named("查看任务", "Where a run stands"))

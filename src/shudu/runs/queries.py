@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -102,11 +102,11 @@ def output_of(run_id: str) -> RunOutput | None:
     return RunOutput.objects.filter(run=run_id).first()
 
 
-def checks(actor: Actor, run: Run) -> list[dict[str, Any]]:
+def checks(actor: Actor, run: Run, *, evidence: bool | None = None) -> list[dict[str, Any]]:
     """A run's release checks. Their evidence is for the data's owner and the overseers: counts of what was merged would
     tell others how large the groups were that may not leave; and of a run whose result did not leave, which of the
-    rules it broke."""
-    if sees_evidence(actor, run):
+    rules it broke. `evidence` says whether the actor sees it where that is known for a whole page already."""
+    if sees_evidence(actor, run) if evidence is None else evidence:
         return list(run.checks)
     if run.state != Run.State.CLOSED:
         return []
@@ -115,10 +115,18 @@ def checks(actor: Actor, run: Run) -> list[dict[str, Any]]:
 
 def sees_evidence(actor: Actor, run: Run) -> bool:
     """May the actor see the counts the checks went by, and so the salt of their digest? Buyer and modeller: no."""
+    return run.id in seeing_evidence(actor, [run])
+
+
+def seeing_evidence(actor: Actor, runs: Sequence[Run]) -> set[str]:
+    """Of which of these runs may the actor see it? Asked for a whole page at once."""
     if actor.roles & {Role.OPERATOR, Role.AUDITOR, Role.SYSTEM}:
-        return True
-    data = [item.agreement for item in inputs_of(run) if item.role == "data"]
-    return actor.party != run.party and actor.party in agreements.assigners(data)
+        return {run.id for run in runs}
+    others = [run.id for run in runs if run.party != actor.party]
+    inputs = RunInput.objects.filter(run__in=others, role="data").values_list("run_id", "agreement") if others else ()
+    data = dict(inputs)
+    mine = agreements.assigned_by(actor.party, data.values()) if data else set()
+    return {run for run, agreement in data.items() if agreement in mine}
 
 
 def receipt_of(actor: Actor, run_id: str) -> dict[str, Any]:
