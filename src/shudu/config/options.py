@@ -25,6 +25,7 @@ class Options:
     address: str = ""  # how others reach the site, such as https://data.example.cn; empty: this machine only
     language: str = ""  # of the command line: zh or en; empty follows LANG
     lease_seconds: float = 60.0
+    ledger_algorithm: str = "ed25519"  # or sm2-sm3, of a log that is opened from now on
     database_url: str = ""  # postgresql://…; empty: SQLite in the home
     max_upload_mb: int = 5_120
     api_calls_per_minute: int = 600  # of one token, in one process; 0: not counted
@@ -71,6 +72,8 @@ def _check(options: Options) -> None:
             "选项 database_url 不是 PostgreSQL 地址 / option database_url: not a PostgreSQL URL"
             " (postgresql://user@host:5432/name)"
         ) from None
+    if options.ledger_algorithm not in ("ed25519", "sm2-sm3"):
+        raise SystemExit("选项 ledger_algorithm 须为 ed25519 或 sm2-sm3 / option ledger_algorithm: ed25519 or sm2-sm3")
     if options.max_upload_mb < 1:
         raise SystemExit("选项 max_upload_mb 至少为 1 / option max_upload_mb: at least 1")
     if options.api_calls_per_minute < 0:

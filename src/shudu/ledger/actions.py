@@ -18,7 +18,7 @@ from .models import Disclosure, Log, TreeHead
 from .note import Checkpoint, Note, check_name
 from .sequencer import key_file, only_writer
 from .sequencer import sequence as sequence
-from .signer import Ed25519Signer
+from .signer import ADAPTERS, save
 
 
 @action(Permission.LEDGER_INITIALISE, Event.LOG_OPENED)
@@ -47,9 +47,9 @@ def open_log(actor: Actor, *, base_iri: str, software: str, pins: str = "") -> L
         origin = f"{origin}/{clock.now():%Y%m%dT%H%M%S.%fZ}"
     elif pins:
         raise _bad_pins("这里没有旧账本可供锚定", "There is no earlier log here to pin")
-    signer = Ed25519Signer.generate(origin)
+    signer = ADAPTERS[settings.OPTIONS.ledger_algorithm].generate(origin)
     verifier = signer.verifier
-    signer.save(settings.OPTIONS.keys / key_file(verifier.key_id.hex()))
+    save(signer, settings.OPTIONS.keys / key_file(verifier.key_id.hex()))
     log = Log.objects.create(
         origin=origin,
         algorithm=verifier.algorithm,

@@ -17,7 +17,10 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 ED25519 = "ed25519"
-SIGNATURE_TYPES = {ED25519: b"\x01"}  # signed-note's identifier of each algorithm
+SM2 = "sm2-sm3"
+# signed-note's identifier of each algorithm; 0xff begins those it has not numbered, with a name of their own.
+SIGNATURE_TYPES = {ED25519: b"\x01", SM2: b"\xffSM2-SM3\n"}
+PUBLIC_BYTES = {ED25519: 32, SM2: 64}
 MAX_SIGNATURES = 64
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
 
@@ -59,6 +62,14 @@ def check_name(name: str) -> str:
     return name
 
 
+def split_type(data: bytes) -> tuple[str, bytes]:
+    """The algorithm that a key's bytes begin with, and the rest; ValueError for one not known here."""
+    for algorithm, mark in SIGNATURE_TYPES.items():
+        if data.startswith(mark):
+            return algorithm, data[len(mark) :]
+    raise ValueError("a key of no algorithm known here")
+
+
 def key_id(name: str, algorithm: str, public_key: bytes) -> bytes:
     """The first four bytes of SHA-256(name ‖ 0x0A ‖ type ‖ public key)."""
     return sha256(name.encode() + b"\n" + SIGNATURE_TYPES[algorithm] + public_key).digest()[:4]
@@ -87,15 +98,20 @@ class VerifierKey:
         if len(parts) != 3:
             raise ValueError("a verifier key is <name>+<id>+<key>")
         data = decode_base64(parts[2])
-        if data[:1] != SIGNATURE_TYPES[ED25519] or len(data) != 33:
-            raise ValueError("not an Ed25519 verifier key")
-        key = cls(check_name(parts[0]), data[1:])
+        algorithm, public_key = split_type(data)
+        if len(public_key) != PUBLIC_BYTES[algorithm]:
+            raise ValueError("not a verifier key of its algorithm")
+        key = cls(check_name(parts[0]), public_key, algorithm)
         if key.key_id.hex() != parts[1]:
             raise ValueError("the verifier key's id does not belong to its name and key")
         return key
 
     def verifies(self, message: bytes, signature: bytes) -> bool:
-        """Is this the key's signature of these bytes (RFC 8032)?"""
+        """Is this the key's signature of these bytes (RFC 8032; of SM2, GB/T 32918.2)?"""
+        if self.algorithm == SM2:
+            from .guomi import verifies
+
+            return verifies(self.public_key, message, signature)
         try:
             Ed25519PublicKey.from_public_bytes(self.public_key).verify(signature, message)
         except (InvalidSignature, ValueError):

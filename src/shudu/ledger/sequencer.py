@@ -25,7 +25,7 @@ from .leaf import seal
 from .merkle import Frontier, leaf_hash
 from .models import Disclosure, Entry, HashTile, Log, TreeHead
 from .note import Checkpoint, sign
-from .signer import Ed25519Signer
+from .signer import Keyed, load
 from .tiles import Tree, growing
 
 _LOCK = 0x5348_5544_554C_4F47  # "SHUDULOG": PostgreSQL's advisory lock of the log's only writer
@@ -139,11 +139,11 @@ def store_tiles(log: Log, tree: Tree) -> None:
     )
 
 
-def signer(log: Log) -> Ed25519Signer:
+def signer(log: Log) -> Keyed:
     """The signer of a log. Raises Unavailable `ledger.key` when its key is not in the key folder."""
     file = settings.OPTIONS.keys / key_file(log.key_id)
     try:
-        loaded = Ed25519Signer.load(file)
+        loaded = load(file)
     except (OSError, ValueError):
         loaded = None
     if loaded is None or loaded.verifier != log.verifier_key:

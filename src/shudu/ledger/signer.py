@@ -1,4 +1,4 @@
-"""The Ed25519 adapter of the `Signer` port, and its key file.
+"""The Ed25519 adapter of the `Signer` port, and the key file of every adapter.
 
 The file is one line in the form Go's sumdb/note uses, `PRIVATE+KEY+<name>+<key id>+<base64(type ‖ seed)>`, so it names
 its key's id and algorithm itself. It lies in the key folder, beside the home and never inside it.
@@ -15,7 +15,8 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from .note import ED25519, SIGNATURE_TYPES, VerifierKey, check_name, decode_base64
+from .guomi import Sm2Signer
+from .note import ED25519, SIGNATURE_TYPES, SM2, VerifierKey, check_name, decode_base64, split_type
 
 _MARK = "PRIVATE+KEY+"
 
@@ -49,40 +50,46 @@ class Ed25519Signer:
     def _key(self) -> Ed25519PrivateKey:
         return Ed25519PrivateKey.from_private_bytes(self.seed)
 
-    @classmethod
-    def load(cls, file: Path) -> Ed25519Signer:
-        """Read a key file; OSError when it cannot be read, ValueError when it is not one."""
-        text = file.read_text("utf-8").removesuffix("\n")
-        parts = text.removeprefix(_MARK).split("+", 2)
-        if not text.startswith(_MARK) or len(parts) != 3:
-            raise ValueError("not a signer's key file")
-        data = decode_base64(parts[2])
-        if data[:1] != SIGNATURE_TYPES[ED25519] or len(data) != 33:
-            raise ValueError("not an Ed25519 key file")
-        signer = cls(check_name(parts[0]), data[1:])
-        if signer.key_id.hex() != parts[1]:
-            raise ValueError("the key file's id does not belong to its name and key")
-        return signer
 
-    def save(self, file: Path) -> None:
-        """Write a new key file, mode 0600: whole and on disk, or not at all. FileExistsError rather than overwrite."""
-        key = base64.b64encode(SIGNATURE_TYPES[self.algorithm] + self.seed).decode()
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        draft = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as out:
-                out.write(f"{_MARK}{self.name}+{self.key_id.hex()}+{key}\n")
-                out.flush()
-                os.fsync(out.fileno())
-            os.link(draft, file)  # unlike a rename, a link never replaces
-        finally:
-            draft.unlink()
-        folder = os.open(file.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+Keyed = Ed25519Signer | Sm2Signer
+ADAPTERS: dict[str, type[Ed25519Signer] | type[Sm2Signer]] = {ED25519: Ed25519Signer, SM2: Sm2Signer}
+SECRET_BYTES = {ED25519: 32, SM2: 96}
+
+
+def load(file: Path) -> Keyed:
+    """Read a key file; OSError when it cannot be read, ValueError when it is not one."""
+    text = file.read_text("utf-8").removesuffix("\n")
+    parts = text.removeprefix(_MARK).split("+", 2)
+    if not text.startswith(_MARK) or len(parts) != 3:
+        raise ValueError("not a signer's key file")
+    algorithm, seed = split_type(decode_base64(parts[2]))
+    if len(seed) != SECRET_BYTES[algorithm]:
+        raise ValueError("not a key file of its algorithm")
+    signer = ADAPTERS[algorithm](check_name(parts[0]), seed)
+    if signer.key_id.hex() != parts[1]:
+        raise ValueError("the key file's id does not belong to its name and key")
+    return signer
+
+
+def save(signer: Keyed, file: Path) -> None:
+    """Write a new key file, mode 0600: whole and on disk, or not at all. FileExistsError rather than overwrite."""
+    key = base64.b64encode(SIGNATURE_TYPES[signer.algorithm] + signer.seed).decode()
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as out:
+            out.write(f"{_MARK}{signer.name}+{signer.key_id.hex()}+{key}\n")
+            out.flush()
+            os.fsync(out.fileno())
+        os.link(draft, file)  # unlike a rename, a link never replaces
+    finally:
+        draft.unlink()
+    folder = os.open(file.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def verifier_keys(folder: Path) -> list[VerifierKey]:
@@ -90,5 +97,5 @@ def verifier_keys(folder: Path) -> list[VerifierKey]:
     found = []
     for file in sorted(folder.glob("ledger-*.key")):
         with suppress(OSError, ValueError):
-            found.append(Ed25519Signer.load(file).verifier)
+            found.append(load(file).verifier)
     return found

@@ -2,6 +2,7 @@
 
 import re
 import stat
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from shudu.ledger.merkle import verify_consistency, verify_inclusion
 from shudu.ledger.models import Disclosure, Entry, HashTile, Log, TreeHead
 from shudu.ledger.note import Checkpoint, Note, sign
 from shudu.ledger.sequencer import key_file, sequence
-from shudu.ledger.signer import Ed25519Signer
+from shudu.ledger.signer import ADAPTERS, Ed25519Signer, load, save
 from shudu.ledger.tiles import TilePath, parse_bundle
 from shudu.policy import clock
 from shudu.policy.events import Event
@@ -68,7 +69,7 @@ def test_opening_makes_a_private_key_beside_the_home(log: Log) -> None:
     assert not file.is_relative_to(settings.OPTIONS.home)
     assert log.origin == "data.example.org/ledger"
     assert log.algorithm == "ed25519"
-    assert Ed25519Signer.load(file).verifier == log.verifier_key
+    assert load(file).verifier == log.verifier_key
     assert queries.verifier_key() == str(log.verifier_key)
     assert queries.verifier_key().startswith(f"data.example.org/ledger+{log.key_id}+")
 
@@ -209,7 +210,7 @@ def test_without_its_key_the_log_takes_nothing_and_goes_on_afterwards(log: Log) 
     assert error.value.code == "ledger.key"
     assert (rows_of_the_log(), queries.checkpoint()) == (before, checkpoint)
     assert Outbox.objects.filter(sequenced=False).count() == 201
-    Ed25519Signer.generate(log.origin).save(file)
+    save(Ed25519Signer.generate(log.origin), file)
     with pytest.raises(Unavailable):
         sequence()
     file.unlink()
@@ -421,7 +422,7 @@ def test_what_may_be_pinned(log: Log) -> None:
     sequence(3)
     older = queries.checkpoint()
     sequence()
-    signer = Ed25519Signer.load(settings.OPTIONS.keys / key_file(log.key_id))
+    signer = load(settings.OPTIONS.keys / key_file(log.key_id))
     stranger = Ed25519Signer.generate(log.origin)
     later, forked = str(Checkpoint(log.origin, 9, b"\1" * 32)), str(Checkpoint(log.origin, 6, b"\1" * 32))
     other = str(Checkpoint("other.example/ledger", 9, b"\1" * 32))
@@ -439,3 +440,16 @@ def test_a_first_log_has_nothing_to_pin(log: Log) -> None:
         model.objects.all().delete()
     with pytest.raises(Invalid):
         open_log(OPERATOR, base_iri=IRI, software="shudu test", pins=pins)
+
+
+def test_a_log_signed_with_sm2_gives_receipts_like_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings, "OPTIONS", replace(settings.OPTIONS, ledger_algorithm="sm2-sm3"))
+    log = open_log(OPERATOR, base_iri=IRI, software="shudu test")
+    assert log.algorithm == "sm2-sm3"
+    wait(3)
+    sequence()
+    data = receipt.encode(queries.receipt_for(Event.FUNDS_DEPOSITED, "pty_1"))
+    assert receipt.verify(data, queries.verifier_key()).ok
+    other = ADAPTERS["sm2-sm3"].generate(log.origin).verifier
+    assert not receipt.verify(data, str(other)).ok
+    assert queries.check() == []

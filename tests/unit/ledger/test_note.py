@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shudu.ledger.note import Checkpoint, Note, VerifierKey, decode_base64, decode_number, sign
-from shudu.ledger.signer import Ed25519Signer
+from shudu.ledger.signer import ADAPTERS, Ed25519Signer, Keyed, load, save
 
 # The example of Go's golang.org/x/mod/sumdb/note.
 GO_VERIFIER = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
@@ -21,20 +21,21 @@ GO_NOTE = f"{GO_TEXT}\n— PeterNeumann {GO_SIGNATURE}\n"
 ORIGIN = "data.example.org/ledger"
 
 
-@pytest.fixture(scope="module")
-def signer() -> Ed25519Signer:
-    return Ed25519Signer.generate(ORIGIN)
+@pytest.fixture(params=sorted(ADAPTERS), scope="module")
+def signer(request: pytest.FixtureRequest) -> Keyed:
+    """One suite for every adapter of the port."""
+    return ADAPTERS[request.param].generate(ORIGIN)
 
 
 def test_gos_example_verifies_and_is_made_again(tmp_path: Path) -> None:
     assert Note.parse(GO_NOTE).signed_by(VerifierKey.parse(GO_VERIFIER))
     (tmp_path / "key").write_text(GO_SIGNER + "\n")
-    signer = Ed25519Signer.load(tmp_path / "key")
+    signer = load(tmp_path / "key")
     assert str(signer.verifier) == GO_VERIFIER
     assert str(sign(GO_TEXT, signer)) == GO_NOTE
 
 
-def test_a_checkpoint_reads_back(signer: Ed25519Signer) -> None:
+def test_a_checkpoint_reads_back(signer: Keyed) -> None:
     checkpoint = Checkpoint(ORIGIN, 20_852_163, bytes(range(32)))
     note = Note.parse(str(sign(str(checkpoint), signer)))
     assert note.signed_by(VerifierKey.parse(str(signer.verifier)))
@@ -42,7 +43,7 @@ def test_a_checkpoint_reads_back(signer: Ed25519Signer) -> None:
     assert str(note).startswith(f"{ORIGIN}\n20852163\nAAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n\n— {ORIGIN} ")
 
 
-def test_every_flipped_bit_of_a_note_is_noticed(signer: Ed25519Signer) -> None:
+def test_every_flipped_bit_of_a_note_is_noticed(signer: Keyed) -> None:
     note = str(sign(str(Checkpoint(ORIGIN, 5, b"\7" * 32)), signer)).encode()
     for at in range(len(note)):
         for bit in range(8):
@@ -51,7 +52,7 @@ def test_every_flipped_bit_of_a_note_is_noticed(signer: Ed25519Signer) -> None:
                 assert not Note.parse(flipped.decode()).signed_by(signer.verifier), (at, bit)
 
 
-def test_unknown_signatures_leave_room_for_witnesses(signer: Ed25519Signer) -> None:
+def test_unknown_signatures_leave_room_for_witnesses(signer: Keyed) -> None:
     witness, stranger = Ed25519Signer.generate("witness.example"), Ed25519Signer.generate(ORIGIN)
     note = Note.parse(str(sign("a\n\nb\n", signer, witness)))
     assert note.text == "a\n\nb\n"
@@ -60,7 +61,7 @@ def test_unknown_signatures_leave_room_for_witnesses(signer: Ed25519Signer) -> N
     assert not note.signed_by(stranger.verifier)
 
 
-def test_a_false_signature_in_the_keys_name_spoils_a_true_one(signer: Ed25519Signer) -> None:
+def test_a_false_signature_in_the_keys_name_spoils_a_true_one(signer: Keyed) -> None:
     true, other = sign("a\n", signer), sign("b\n", signer)
     assert not Note("a\n", true.signatures + other.signatures).signed_by(signer.verifier)
 
@@ -130,7 +131,7 @@ def test_what_is_no_verifier_key_is_refused(key: str) -> None:
         VerifierKey.parse(key)
 
 
-def test_a_key_that_is_no_point_verifies_nothing(signer: Ed25519Signer) -> None:
+def test_a_key_that_is_no_point_verifies_nothing(signer: Keyed) -> None:
     key = VerifierKey(ORIGIN, b"\xff" * 32)
     assert not key.verifies(b"", b"\0" * 64)
     assert not signer.verifier.verifies(b"", b"short")
@@ -152,15 +153,15 @@ def test_numbers_have_one_spelling() -> None:
             decode_number(text)
 
 
-def test_a_key_file_is_private_whole_and_never_replaced(tmp_path: Path, signer: Ed25519Signer) -> None:
+def test_a_key_file_is_private_whole_and_never_replaced(tmp_path: Path, signer: Keyed) -> None:
     file = tmp_path / "keys" / "ledger.key"
-    signer.save(file)
+    save(signer, file)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
-    assert Ed25519Signer.load(file) == signer
+    assert load(file) == signer
     with pytest.raises(FileExistsError):
-        Ed25519Signer.generate(ORIGIN).save(file)
-    assert Ed25519Signer.load(file) == signer
+        save(Ed25519Signer.generate(ORIGIN), file)
+    assert load(file) == signer
     assert [found.name for found in file.parent.iterdir()] == ["ledger.key"]
     assert "seed" not in repr(signer)
 
@@ -179,4 +180,4 @@ def test_a_key_file_is_private_whole_and_never_replaced(tmp_path: Path, signer: 
 def test_what_is_no_key_file_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "key").write_text(text)
     with pytest.raises(ValueError, match=r"."):
-        Ed25519Signer.load(tmp_path / "key")
+        load(tmp_path / "key")
