@@ -170,7 +170,7 @@ def assigners(agreement_ids: Iterable[str]) -> list[str]:
     return sorted(set(rows.values_list("assigner", flat=True)))
 
 
-def assigned_by(party: str, agreement_ids: Iterable[str]) -> set[str]:
+def of_assigner(party: str, agreement_ids: Iterable[str]) -> set[str]:
     """Of these agreements, those whose assigner is the party."""
     return set(Agreement.objects.filter(pk__in=list(agreement_ids), assigner=party).values_list("id", flat=True))
 

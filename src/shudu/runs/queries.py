@@ -125,7 +125,7 @@ def seeing_evidence(actor: Actor, runs: Sequence[Run]) -> set[str]:
     others = [run.id for run in runs if run.party != actor.party]
     inputs = RunInput.objects.filter(run__in=others, role="data").values_list("run_id", "agreement") if others else ()
     data = dict(inputs)
-    mine = agreements.assigned_by(actor.party, data.values()) if data else set()
+    mine = agreements.of_assigner(actor.party, data.values()) if data else set()
     return {run for run, agreement in data.items() if agreement in mine}
 
 
