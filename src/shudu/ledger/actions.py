@@ -96,7 +96,7 @@ def forget(actor: Actor, subject: str, names: Collection[str]) -> int:
         )
     for row in outbox:
         outbox.filter(pk=row.pk).update(fields={name: row.fields[name] for name in row.fields if name not in names})
-    record(subject, {"subject": subject, "names": sorted(names), "entries": forgot})
+    record(subject, {"subject": subject, "fields": sorted(names), "entries": forgot})
     return forgot
 
 

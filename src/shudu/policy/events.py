@@ -62,7 +62,7 @@ LEAVES: dict[Event, Leaf] = {
         1, ("asset", "owner", "kind", "level", "code", "version", "files", "source_sha256", "schema_sha256", "rows")
     ),
     Event.BACKUP_TAKEN: Leaf(1, ("manifest_sha256", "files", "bytes")),
-    Event.FIELDS_FORGOTTEN: Leaf(1, ("subject", "names", "entries")),
+    Event.FIELDS_FORGOTTEN: Leaf(1, ("subject", "fields", "entries")),
     Event.FUNDS_DEPOSITED: Leaf(1, ("party", "unit", "amount")),
     Event.LEVEL_REVIEWED: Leaf(1, ("asset", "level", "opinion_sha256")),
     Event.LOG_OPENED: Leaf(1, ("base_iri", "origin", "software", "pins")),

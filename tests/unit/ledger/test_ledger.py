@@ -390,7 +390,7 @@ def test_only_the_operator_forgets_and_only_what_is_there(remembered: Entry, log
     forget(OPERATOR, "pty_1", ["amount"])
     sequence()
     told = queries.receipt_for(Event.FIELDS_FORGOTTEN, "pty_1")["disclosures"]
-    assert (told["names"]["value"], told["entries"]["value"]) == (["amount"], 1)
+    assert (told["fields"]["value"], told["entries"]["value"]) == (["amount"], 1)
     assert queries.check() == []
 
 

@@ -47,7 +47,7 @@ def test_an_id_is_a_version_7_uuid_of_this_moment() -> None:
     ],
 )
 def test_ids_are_spelt_as_typeid_spells_them(monkeypatch: pytest.MonkeyPatch, number: str, digits: str) -> None:
-    monkeypatch.setattr(ids, "uuid7", lambda: uuid.UUID(number))
+    monkeypatch.setattr(ids, "_number", lambda: uuid.UUID(number).int)
     assert ids.new("asset") == f"ast_{digits}"
 
 
