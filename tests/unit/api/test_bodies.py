@@ -16,7 +16,7 @@ from .conftest import TERMS, Market
 # Every text in every request, by operation: the noun it names, or "" for what is no id.
 TEXTS: dict[str, dict[str, str]] = {
     "approve_release": {"opinion": ""},
-    "create_offer": {"data": "asset", "model": "asset"},
+    "create_offer": {"data": "asset", "label": "", "model": "asset"},
     "create_party": {"name": "", "code": ""},
     "issue_token": {"party": "party", "person": "person"},
     "place_order": {"offer": "offer", "purpose": ""},
