@@ -25,6 +25,7 @@ INSTALLED_APPS = [
     "shudu.runs",
     "shudu.govern",
     "shudu.cleanroom",
+    "shudu.collect",
     "shudu.exchange",
     "shudu.security",
     "shudu.site",  # before allauth, whose pages it replaces
