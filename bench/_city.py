@@ -14,7 +14,7 @@ from django.apps import apps
 from django.db.migrations import RunPython
 
 from shudu.agreements.models import Agreement, Offer, OfferLine
-from shudu.catalog.models import Asset
+from shudu.catalog.models import Asset, AssetAudienceSize
 from shudu.policy import clock, ids
 from shudu.policy.types import Actor, Role
 
@@ -68,10 +68,8 @@ def build(assets: int, agreements: int) -> City:
         )
     Agreement.objects.bulk_create(concluded, _AT_ONCE)
     assert offers
-    for name in ("catalog.migrations.0002_kept_audiences", "agreements.migrations.0002_disclosed_assets"):
-        for operation in import_module(f"shudu.{name}").Migration.operations:
-            if isinstance(operation, RunPython):
-                operation.code(apps, None)
+    _fill("catalog.migrations.0002_kept_audiences", "agreements.migrations.0002_disclosed_assets")
+    size()
     return City(
         {
             "operator": Actor(ids.new("party"), frozenset({Role.OPERATOR})),
@@ -80,6 +78,19 @@ def build(assets: int, agreements: int) -> City:
             "busy buyer": Actor(busy, frozenset({Role.BUYER})),
         }
     )
+
+
+def size() -> None:
+    """Keep anew how many assets each token opens."""
+    AssetAudienceSize.objects.all().delete()
+    _fill("agreements.migrations.0003_sized_audiences")
+
+
+def _fill(*names: str) -> None:
+    for name in names:
+        for operation in import_module(f"shudu.{name}").Migration.operations:
+            if isinstance(operation, RunPython):
+                operation.code(apps, None)
 
 
 def _offers(chance: random.Random, assets: Sequence[Asset], number: int) -> list[Offer]:

@@ -3,7 +3,7 @@
 from django.db import models
 
 from shudu.policy import clock, ids
-from shudu.policy.models import Audience
+from shudu.policy.models import Audience, AudienceSize
 
 
 def new_asset() -> str:
@@ -123,3 +123,7 @@ class AssetAudience(Audience):
     """For whom an asset's entry stands open, kept with what opens it (`policy.audiences`)."""
 
     row = models.ForeignKey(Asset, on_delete=models.CASCADE, related_name="audiences")
+
+
+class AssetAudienceSize(AudienceSize):
+    """To how many assets a token opens the entry, kept with the tokens (`policy.audiences`)."""

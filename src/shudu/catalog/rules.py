@@ -11,7 +11,7 @@ from shudu.policy.permissions import Permission
 from shudu.policy.rules import NOBODY, SIGNED_IN, Owner, grant, holders, keep
 from shudu.policy.types import Actor, Role, Text
 
-from .models import AssetAudience
+from .models import AssetAudience, AssetAudienceSize
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def register() -> None:
     owner = Owner("owner", "owner", Text("仅限其持有方。", "Only its owner."))
     overseers = holders(Role.OPERATOR, Role.AUDITOR, Role.AUTHORITY, Role.SYSTEM)
     grant(Permission.ASSET_READ, owner, overseers, FindableToAll())
-    keep(Permission.ASSET_READ, AssetAudience)
+    keep(Permission.ASSET_READ, AssetAudience, AssetAudienceSize)
     # How a file was read and what was put aside: rejected rows are rows of a table nobody else may read.
     grant(Permission.ASSET_INSPECT, owner)
     grant(Permission.ASSET_PUBLISH, holders(Role.PROVIDER))

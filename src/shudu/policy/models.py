@@ -1,4 +1,5 @@
-"""The outbox every action writes, what its handlers have done, the keys that make retries harmless, kept audiences."""
+"""The outbox every action writes, what its handlers have done, the keys that make retries harmless, kept audiences
+and how large they are."""
 
 from django.db import models
 
@@ -60,3 +61,18 @@ class Audience(models.Model):
         abstract = True
         # One index that answers a list by itself: rows of one token, in order, with the time they end.
         constraints = [models.UniqueConstraint(fields=["token", "row", "until"], name="%(class)s_once")]
+
+
+class AudienceSize(models.Model):
+    """How many rows stand open to those who bring a token, after one moment and until another, without being open to
+    a wider token meanwhile (`audiences.spans`)."""
+
+    id = models.BigAutoField(primary_key=True)
+    token = models.CharField(max_length=80)
+    after = models.DateTimeField()
+    until = models.DateTimeField()
+    rows = models.BigIntegerField()
+
+    class Meta:
+        abstract = True
+        constraints = [models.UniqueConstraint(fields=["token", "until", "after"], name="%(class)s_once")]

@@ -17,14 +17,23 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 
 from . import clock
-from .models import Audience
+from .models import Audience, AudienceSize
 from .permissions import Permission
 from .types import Actor, Decision, Reason, Refused, Role, Text
 
 ROW = TypeVar("ROW", bound=Model)
 NOBODY = Q(pk__in=[])
 EVERYBODY = ~NOBODY
+PUBLIC = "public"  # the token everybody brings
 SIGNED_IN = "signed_in"  # the token of every party that holds a role
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Where the tokens of a permission's rows are kept, and how many rows each opens."""
+
+    tokens: type[Audience]
+    sizes: type[AudienceSize]
 
 
 class Rule(Protocol):
@@ -98,7 +107,7 @@ class Open:
         return Q(**{f"{self.field}__in": self.values})
 
     def audience(self, row: Any) -> frozenset[str]:
-        return frozenset({"public"}) if getattr(row, self.field) in self.values else frozenset()
+        return frozenset({PUBLIC}) if getattr(row, self.field) in self.values else frozenset()
 
 
 @dataclass(frozen=True)
@@ -129,7 +138,7 @@ def holders(*roles: Role) -> Holder:
 
 _grants: dict[Permission, list[Rule]] = defaultdict(list)
 _vetoes: dict[Permission, list[Rule]] = defaultdict(list)
-_kept: dict[Permission, type[Audience]] = {}
+_kept: dict[Permission, Kept] = {}
 
 
 def grant(permission: Permission, *rules: Rule) -> None:
@@ -142,12 +151,13 @@ def veto(permission: Permission, *rules: Rule) -> None:
     _vetoes[permission].extend(rules)
 
 
-def keep(permission: Permission, table: type[Audience]) -> None:
-    """From now on lists under this permission are read from the tokens kept in `table` (see `audiences`)."""
-    _kept[permission] = table
+def keep(permission: Permission, tokens: type[Audience], sizes: type[AudienceSize]) -> None:
+    """From now on lists under this permission are read from the tokens kept, and counts from their sizes (see
+    `audiences`)."""
+    _kept[permission] = Kept(tokens, sizes)
 
 
-def kept(permission: Permission) -> type[Audience] | None:
+def kept(permission: Permission) -> Kept | None:
     """Where the tokens of this permission's rows are kept, if they are."""
     return _kept.get(permission)
 
@@ -183,9 +193,9 @@ def where(actor: Actor, permission: Permission) -> Q:
     allowed = NOBODY
     if unrestricted(actor, permission):
         allowed = EVERYBODY
-    elif table := _kept.get(permission):
+    elif keeping := _kept.get(permission):
         asked: dict[str, Any] = {"row": OuterRef("pk"), "token__in": sorted(tokens(actor)), "until__gte": clock.now()}
-        allowed = Q(Exists(table._default_manager.filter(**asked)))
+        allowed = Q(Exists(keeping.tokens._default_manager.filter(**asked)))
     else:
         for rule in _grants[permission]:
             allowed |= rule.where(actor)
@@ -224,7 +234,7 @@ def lasting(permission: Permission, row: Any) -> dict[str, datetime]:
 
 def tokens(actor: Actor) -> frozenset[str]:
     """What an actor brings to a search index."""
-    own = {"public", *(f"role:{role}" for role in actor.roles)}
+    own = {PUBLIC, *(f"role:{role}" for role in actor.roles)}
     if actor.roles:
         own.add(SIGNED_IN)
     if actor.party:

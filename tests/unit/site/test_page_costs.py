@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gzip
 import time
+from importlib import import_module
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -14,7 +16,7 @@ from django.urls import get_resolver, reverse
 
 from shudu.agreements.models import Agreement, Offer, OfferLine
 from shudu.cases.models import Case
-from shudu.catalog.models import Asset, AssetAudience
+from shudu.catalog.models import Asset, AssetAudience, AssetAudienceSize
 from shudu.exchange.models import Order
 from shudu.identity import actions as identity
 from shudu.identity import queries as parties
@@ -51,6 +53,8 @@ def fill(town: Town) -> None:
     for token in ("signed_in", f"party:{seller}"):
         rows = [AssetAudience(row=asset, token=token, until=clock.FOREVER) for asset in assets]
         AssetAudience.objects.bulk_create(rows, **step)
+    AssetAudienceSize.objects.all().delete()
+    import_module("shudu.agreements.migrations.0003_sized_audiences").size(apps, None)
     terms = {"terms": line.terms, "terms_sha256": line.terms_sha256, "version": line.version}
     shared = {"price_fen": 1, "split": offer.split, "state": "live", "until": offer.until}
     offers = Offer.objects.bulk_create([Offer(drafted_by=seller, title=offer.title, **shared) for _ in assets], **step)
