@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 import pyarrow as pa
+from numpy.random import default_rng  # here, for once a model is there nothing more is imported
 
 from shudu.cleanroom.inside_kinds.declared import (
     codes,
@@ -24,6 +25,11 @@ Floats = npt.NDArray[np.float64]
 onnxruntime.disable_telemetry_events()
 _DTYPES = {FLOAT: np.float32, DOUBLE: np.float64, INT32: np.int32, INT64: np.int64}
 _FATAL = 4
+_NONE = np.empty(0)
+_AGAIN = 4  # rows of each batch
+_NOTICED = 1e-3  # of the score's range
+
+Ask = Callable[[dict[str, Any]], Floats]
 
 
 def load(model: bytes, inputs: list[list[str]], output: dict[str, Any]) -> Callable[[pa.RecordBatch], Floats]:
@@ -34,15 +40,9 @@ def load(model: bytes, inputs: list[list[str]], output: dict[str, Any]) -> Calla
     items, wanted, index = told["inputs"], told["output"]["tensor"], told["output"]["index"]
     with telling_memory():
         session = onnxruntime.InferenceSession(raw, _options(), providers=["CPUExecutionProvider"])
-    together = len(found.inputs) == 1 and len(found.inputs[0].shape) == 2 and found.inputs[0].shape[1] == len(items)
+    one_matrix = len(found.inputs) == 1 and len(found.inputs[0].shape) == 2 and found.inputs[0].shape[1] == len(items)
 
-    def score(batch: pa.RecordBatch) -> Floats:
-        if together:
-            one = found.inputs[0]
-            feed = {one.name: matrix(items, batch.columns, _DTYPES[one.type])}
-        else:
-            by_name = {item["column"]: (item, column) for item, column in zip(items, batch.columns, strict=True)}
-            feed = {one.name: _column(one, *by_name[one.name]) for one in found.inputs}
+    def ask(feed: dict[str, Any]) -> Floats:
         with telling_memory():
             given = np.asarray(session.run([wanted], feed)[0])
         if given.ndim == 2:
@@ -51,7 +51,42 @@ def load(model: bytes, inputs: list[list[str]], output: dict[str, Any]) -> Calla
             given = given[:, index or 0]
         return given.astype(np.float64)
 
+    def score(batch: pa.RecordBatch) -> Floats:
+        if one_matrix:
+            one = found.inputs[0]
+            feed = {one.name: matrix(items, batch.columns, _DTYPES[one.type])}
+        else:
+            by_name = {item["column"]: (item, column) for item, column in zip(items, batch.columns, strict=True)}
+            feed = {one.name: _column(one, *by_name[one.name]) for one in found.inputs}
+        if not told["together"]:
+            return one_by_one(ask, feed, batch.num_rows)
+        scores = ask(feed)
+        if scores.shape == (batch.num_rows,):
+            _require_alone(ask, feed, scores, (output["max"] - output["min"]) * _NOTICED)
+        return scores
+
     return score
+
+
+def one_by_one(ask: Ask, feed: dict[str, Any], rows: int) -> Floats:
+    """Each row by itself: whatever the model does with what it is given, it is given nobody else's."""
+    found = [ask({name: values[at : at + 1] for name, values in feed.items()}) for at in range(rows)]
+    if any(one.shape != (1,) for one in found):
+        return _NONE  # another number of scores than rows, which the worker refuses
+    return np.concatenate([_NONE, *found])
+
+
+def _require_alone(ask: Ask, feed: dict[str, Any], scores: Floats, tolerance: float) -> None:
+    """Some rows again, by themselves: should `kinds.onnx_rows` be wrong about a model, this is where it shows.
+
+    Raises ValueError. Rounding depends on how many rows a matrix has; what no release shows is no difference.
+    """
+    if not len(scores):
+        return
+    for at in default_rng().integers(0, len(scores), _AGAIN):
+        alone = ask({name: values[at : at + 1] for name, values in feed.items()})
+        if alone.shape != (1,) or not np.isclose(alone[0], scores[at], rtol=0, atol=tolerance, equal_nan=True):
+            raise ValueError("the model scores a row otherwise when it stands alone")
 
 
 def _options() -> Any:

@@ -63,12 +63,23 @@ class Tensor:
 
 
 @dataclass(frozen=True, slots=True)
+class Node:
+    """One operator, what it reads and gives by name (an empty name is none), and its attributes as they lie there."""
+
+    operator: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    attributes: tuple[memoryview, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
-    """What an accepted file declares."""
+    """What an accepted file declares. `stored` are the tensors that lie in it, by name, as `read` gives them."""
 
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
-    nodes: int
+    nodes: tuple[Node, ...]
+    stored: dict[str, dict[str, Any]]
 
 
 def _text(name: str, *, repeated: bool = False) -> Field:
@@ -114,7 +125,7 @@ _NODE: Schema = {
     9: _text("metadata_props", repeated=True),
     10: _text("device_configurations", repeated=True),
 }
-_ATTRIBUTE: Schema = {
+ATTRIBUTE: Schema = {
     1: _text("name"),
     2: Field("f", I32),
     3: Field("i", VARINT),
@@ -203,12 +214,11 @@ def _graph(graph: dict[str, Any]) -> Facts:
     made = {*constants, *(each.name for each in inputs)}
     if len(made) < len(graph.get("initializer", [])) + len(inputs):
         raise Unacceptable("malformed", "a name is given twice")
-    for number, one in enumerate(nodes):
-        _node(read(one, _NODE), number, constants, made)
-    return Facts(tuple(inputs), tuple(map(_value, graph.get("output", []))), len(nodes))
+    found = tuple(_node(read(one, _NODE), number, constants, made) for number, one in enumerate(nodes))
+    return Facts(tuple(inputs), tuple(map(_value, graph.get("output", []))), found, constants)
 
 
-def _node(node: dict[str, Any], number: int, constants: dict[str, dict[str, Any]], made: set[str]) -> None:
+def _node(node: dict[str, Any], number: int, constants: dict[str, dict[str, Any]], made: set[str]) -> Node:
     operator, domain = _said(node.get("op_type")), _said(node.get("domain"))
     place = f"{operator} (node {number})"
     if domain not in DOMAINS:
@@ -230,13 +240,15 @@ def _node(node: dict[str, Any], number: int, constants: dict[str, dict[str, Any]
         source = constants.get(_said(node["input"][0]) if node.get("input") else "")
         if source is None:
             raise Unacceptable("shape_unknown", place)
-        shape = _integers(source)
+        shape = integers(source)
         if len(shape) > MAX_RANK or min(shape, default=0) < 0 or prod(shape) > MAX_ELEMENTS:
             raise Unacceptable("shape", place)
+    reads, gives = (tuple(map(_said, node.get(name, []))) for name in ("input", "output"))
+    return Node(operator, reads, gives, tuple(node.get("attribute", [])))
 
 
 def _attribute(data: memoryview, place: str) -> dict[str, Any]:
-    attribute = read(data, _ATTRIBUTE)
+    attribute = read(data, ATTRIBUTE)
     if "g" in attribute or "graphs" in attribute:
         raise Unacceptable("loops", place)
     for name in ("ref_attr_name", "sparse_tensor", "sparse_tensors", "tp", "type_protos"):
@@ -275,7 +287,8 @@ def _count(values: list[Any], name: str) -> int:
     return len(values)
 
 
-def _integers(tensor: dict[str, Any]) -> list[int]:
+def integers(tensor: dict[str, Any]) -> list[int]:
+    """The values of a stored tensor of whole numbers. Raises Unacceptable for any other."""
     if tensor.get("data_type") != INT64:
         raise Unacceptable("shape", _said(tensor.get("name")))
     if "raw_data" in tensor:

@@ -13,6 +13,7 @@ from pydantic import Field, StringConstraints, ValidationError
 
 from shudu.policy.types import Invalid, Text
 
+from .admitted import Admitted
 from .reading import Closed, Name, Words, column_twice, shape
 
 MAX_INPUTS = 200
@@ -83,21 +84,35 @@ class About(Closed):
     contact: Words | Bilingual
 
 
-class ModelCard(Closed):
-    """A whole card."""
+class Declared(Closed):
+    """What every model says of itself, in a card beside it or in its own file."""
 
-    format: Literal["shudu-model-card/1"]
     name: Name
-    inputs: list[Annotated[NumberInput | CategoryInput, Field(discriminator="kind")]] = Field(
-        min_length=1, max_length=MAX_INPUTS
-    )
-    output: Output
-    card: About
+    inputs: list[Any]
+    output: Any
+    card: Closed
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns the model reads, in the order it declares them."""
         return tuple(one.column for one in self.inputs)
+
+    def admitted(self, kind: str, job: bytes) -> Admitted:
+        """A model of that kind as it may run, once everything else about it is checked."""
+        inputs = tuple((one.column, one.kind) for one in self.inputs)
+        about = self.card.model_dump(exclude_none=True)
+        return Admitted(kind, self.name, inputs, (self.output.min, self.output.max), about, job)
+
+
+class ModelCard(Declared):
+    """A whole card."""
+
+    format: Literal["shudu-model-card/1"]
+    inputs: list[Annotated[NumberInput | CategoryInput, Field(discriminator="kind")]] = Field(
+        min_length=1, max_length=MAX_INPUTS
+    )
+    output: Output
+    card: About
 
     def told(self) -> dict[str, Any]:
         """What the evaluator inside the sandbox is told of it (`inside_kinds.declared`)."""

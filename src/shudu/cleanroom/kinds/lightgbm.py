@@ -35,13 +35,7 @@ def recognises(data: bytes) -> bool:
 
 def admit(data: bytes, card: Mapping[str, Any] | None) -> Admitted:
     """The model with its card, every tree of it walked. Raises Invalid `lightgbm.…`, `card.…` or `model.card`."""
-    if len(data) > trees.MAX_BYTES:
-        raise invalid(
-            _CODE,
-            "too_large",
-            Text("模型文件超过 64 MB。", "The model file is larger than 64 MB."),
-            Text("请减少树的数量。", "Use fewer trees."),
-        )
+    trees.check_size(_CODE, data)
     declared = parse(card)
     try:
         text = data.decode("utf-8")
@@ -69,14 +63,7 @@ def admit(data: bytes, card: Mapping[str, Any] | None) -> Admitted:
     if "average_output" in header and chosen:
         low, high = low / len(chosen), high / len(chosen)
     trees.check_range(_CODE, declared, trees.reach(kind, low, high))
-    return Admitted(
-        kind="lightgbm",
-        name=declared.name,
-        inputs=tuple((one.column, one.kind) for one in declared.inputs),
-        range=(declared.output.min, declared.output.max),
-        card=declared.card.model_dump(),
-        job=pack({**declared.told(), "classes": classes}, data),
-    )
+    return declared.admitted("lightgbm", pack({**declared.told(), "classes": classes}, data))
 
 
 def _lines(block: str) -> dict[str, str]:

@@ -13,6 +13,7 @@ from shudu.policy.types import Invalid, Text
 
 from .admitted import Admitted
 from .card import ModelCard, parse
+from .onnx_rows import rows_stay_apart
 
 SAID = {
     "domain": Text("含有标准以外的算子域", "it uses operators of another domain than the standard ones"),
@@ -61,14 +62,8 @@ def admit(data: bytes, card: Mapping[str, Any] | None) -> Admitted:
     output = _output(found, declared)
     told = declared.told()
     told["output"] |= {"tensor": output.name}
-    return Admitted(
-        kind="onnx",
-        name=declared.name,
-        inputs=tuple((one.column, one.kind) for one in declared.inputs),
-        range=(declared.output.min, declared.output.max),
-        card=declared.card.model_dump(),
-        job=pack(told, data),
-    )
+    told["together"] = rows_stay_apart(found, output.name)
+    return declared.admitted("onnx", pack(told, data))
 
 
 def _check_inputs(found: Facts, card: ModelCard) -> None:

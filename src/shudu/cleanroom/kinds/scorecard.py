@@ -15,10 +15,10 @@ from pydantic import Field, StringConstraints, ValidationError
 from shudu.policy.types import Invalid, Text
 
 from .admitted import Admitted
+from .card import MAX_INPUTS, Declared
 from .reading import Closed, Name, Words, column_twice, read_json, shape
 
 MAX_BYTES = 1_000_000
-MAX_INPUTS = 200
 MAX_BINS = 1_000
 _NOUN = Text("评分卡", "The scorecard")
 
@@ -75,22 +75,16 @@ class Card(Closed):
     metrics: Words | None = None
 
 
-class Scorecard(Closed):
+class Scorecard(Declared):
     """A whole model file."""
 
     format: Literal["shudu-scorecard/1"]
-    name: Name
     base: float
     inputs: list[Annotated[NumberInput | CategoryInput, Field(discriminator="kind")]] = Field(
         min_length=1, max_length=MAX_INPUTS
     )
     output: Output
     card: Card
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The columns the model reads, in the order it declares them."""
-        return tuple(one.column for one in self.inputs)
 
     def reachable(self) -> tuple[float, float]:
         """The lowest and highest score any row can get; exact, as it adds in the order the evaluator adds."""
@@ -182,15 +176,7 @@ def admit(data: bytes, card: Mapping[str, Any] | None) -> Admitted:
             Text("评分卡自带说明，无须另附模型说明。", "A scorecard holds its own card; another one is not taken."),
             Text("请只提交评分卡。", "Submit the scorecard alone."),
         )
-    found = parse(data)
-    return Admitted(
-        kind="scorecard",
-        name=found.name,
-        inputs=tuple((one.column, one.kind) for one in found.inputs),
-        range=(found.output.min, found.output.max),
-        card=found.card.model_dump(exclude_none=True),
-        job=data,
-    )
+    return parse(data).admitted("scorecard", data)
 
 
 def _invalid(code: str, message: Text, remedy: Text, **where: Any) -> Invalid:

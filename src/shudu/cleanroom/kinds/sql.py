@@ -58,14 +58,7 @@ def admit(data: bytes, card: Mapping[str, Any] | None) -> Admitted:
     text = expression.sql(dialect="duckdb", identify=True, comments=False)
     statement = f'SELECT CAST(({text}) AS DOUBLE) AS "score" FROM "{TABLE}"'  # noqa: S608 - written from listed nodes
     _check_same(statement, expression)
-    return Admitted(
-        kind="sql",
-        name=declared.name,
-        inputs=tuple((one.column, one.kind) for one in declared.inputs),
-        range=(declared.output.min, declared.output.max),
-        card=declared.card.model_dump(),
-        job=pack(declared.told(), statement.encode()),
-    )
+    return declared.admitted("sql", pack(declared.told(), statement.encode()))
 
 
 def _expression(data: bytes) -> sql.Expr:

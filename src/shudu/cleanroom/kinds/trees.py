@@ -71,6 +71,17 @@ def leaves_of(left: Sequence[int], right: Sequence[int], is_leaf: Callable[[int]
     return found
 
 
+def check_size(code: str, data: bytes) -> None:
+    """Raises Invalid `….too_large`."""
+    if len(data) > MAX_BYTES:
+        raise invalid(
+            code,
+            "too_large",
+            Text("模型文件超过 64 MB。", "The model file is larger than 64 MB."),
+            Text("请减少树的数量。", "Use fewer trees."),
+        )
+
+
 def check_names(code: str, card: ModelCard, names: Sequence[str]) -> None:
     """The card's inputs are the model's features, in the model's order. Raises Invalid."""
     if names and list(card.columns) != list(names):

@@ -43,27 +43,14 @@ def recognises(data: bytes) -> bool:
 
 def admit(data: bytes, card: Mapping[str, Any] | None) -> Admitted:
     """The model with its card, every tree of it walked. Raises Invalid `xgboost.…`, `card.…` or `model.card`."""
-    if len(data) > trees.MAX_BYTES:
-        raise invalid(
-            _CODE,
-            "too_large",
-            Text("模型文件超过 64 MB。", "The model file is larger than 64 MB."),
-            Text("请减少树的数量。", "Use fewer trees."),
-        )
+    trees.check_size(_CODE, data)
     declared = parse(card)
     try:
         classes, ends = _check(_read(data), declared)
     except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError) as error:
         raise broken(_CODE, Text("不符合 XGBoost 的结构", "it has not the shape of an XGBoost model")) from error
     trees.check_range(_CODE, declared, ends)
-    return Admitted(
-        kind="xgboost",
-        name=declared.name,
-        inputs=tuple((one.column, one.kind) for one in declared.inputs),
-        range=(declared.output.min, declared.output.max),
-        card=declared.card.model_dump(),
-        job=pack({**declared.told(), "classes": classes}, data),
-    )
+    return declared.admitted("xgboost", pack({**declared.told(), "classes": classes}, data))
 
 
 def _read(data: bytes) -> dict[str, Any]:
