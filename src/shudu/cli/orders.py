@@ -23,6 +23,8 @@ orders = typer.Typer(no_args_is_help=True, help="Orders (订单).")
 runs = typer.Typer(no_args_is_help=True, help="Runs (计算任务).")
 results = typer.Typer(no_args_is_help=True, help="Results (交付结果).")
 
+Wait = Annotated[bool, typer.Option("--wait", help="Return when it is settled and in the ledger.")]
+
 
 @orders.command("place")
 def place(
@@ -120,7 +122,7 @@ def cancel(
 @runs.command("start")
 def start(
     order: Annotated[str, typer.Argument(help="Order id.")],
-    wait: Annotated[bool, typer.Option("--wait", help="Return when it is settled and in the ledger.")] = False,
+    wait: Wait = False,
     home: Home = None,
     as_: As = None,
     json: Json = False,
@@ -129,19 +131,48 @@ def start(
     """Start a run of an order. With --wait this process drives it itself if no worker does."""
     with session(home, as_, json) as current:
         from shudu.exchange import actions, queries
-        from shudu.runs import queries as run_queries
-        from shudu.runs import worker
 
         buyer = queries.order_row(order).buyer
         actor = current.actor(None if current.as_party else buyer)
         run = actions.start_run(actor, order, idempotency_key=key)
-        if wait:
-            with current.console.status(current.say(Text("正在运行……", "Running…"))):
-                worker.settle(run.id)
-            run = run_queries.run(actor, run.id)
-        _show_run(current, run, actor)
+        run = _waited(current, run, actor, wait)
     if wait and run.state == "failed":
         raise typer.Exit(1)
+
+
+@runs.command("restart")
+def restart(
+    run: Annotated[str, typer.Argument(help="Id of the failed run.")],
+    wait: Wait = False,
+    home: Home = None,
+    as_: As = None,
+    json: Json = False,
+    key: Key = None,
+) -> None:
+    """Start a failed run again, once, for its buyer and under the same agreements; its price is reserved anew.
+
+    For the operating company. Asked again, the answer is the run that followed.
+    """
+    with session(home, as_, json) as current:
+        from shudu.exchange import actions
+
+        actor = current.actor()
+        following = actions.restart(actor, run, idempotency_key=key)
+        following = _waited(current, following, actor, wait)
+    if wait and following.state == "failed":
+        raise typer.Exit(1)
+
+
+def _waited(current: Session, run: Run, actor: Actor, wait: bool) -> Run:
+    """Show a run in the queue; with `wait`, once it is settled."""
+    if wait:
+        from shudu.runs import queries, worker
+
+        with current.console.status(current.say(Text("正在运行……", "Running…"))):
+            worker.settle(run.id)
+        run = queries.run(actor, run.id)
+    _show_run(current, run, actor)
+    return run
 
 
 @runs.command("list")

@@ -17,6 +17,7 @@ from .models import OrderRun
 from .types import PlaceOrder
 
 orders = Router(tags=["orders"])
+runs = Router(tags=["runs"])
 
 
 class PaidRun(BaseModel):
@@ -110,3 +111,12 @@ def cancel_order(request: Call, order: str) -> Order:
     """While no run of it goes on: what it has locked comes back, and no run of it starts any more."""
     row = actions.cancel(request.auth, order, idempotency_key=request.idempotency_key)
     return Order.of(row, queries.state(row.id))
+
+
+@runs.post("/{run}/restart", response={202: Started}, **named("重新开始任务", "Start a failed run again"))
+def restart_run(request: Call, response: HttpResponse, run: str) -> Started:
+    """For the operating company: once, for its buyer, under the same agreements; the price is reserved anew. Asked
+    again, the answer is the run that followed. `Location` says where to look."""
+    following = actions.restart(request.auth, run, idempotency_key=request.idempotency_key)
+    response["Location"] = f"{request.path.rsplit('/', 2)[0]}/{following.id}"
+    return Started.of(following)

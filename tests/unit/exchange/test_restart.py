@@ -17,6 +17,7 @@ from shudu.runs import actions as runs
 from shudu.runs.queries import Run, run_row
 from shudu.runs.worker import Worker, spread_news
 from unit.agreements.conftest import Market, market
+from unit.api.conftest import caller
 from unit.runs.conftest import order_in
 
 __all__ = ["market"]
@@ -58,6 +59,19 @@ def test_it_is_done_once(market: Market, fails: Callable[..., Run]) -> None:
     first = actions.restart(market.operator, failed.id, idempotency_key="k")
     assert actions.restart(market.operator, failed.id, idempotency_key="k").id == first.id
     assert actions.restart(market.operator, failed.id, idempotency_key="other").id == first.id
+    assert Run.objects.count() == 2
+
+
+def test_by_a_call_as_by_a_command(market: Market, fails: Callable[..., Run]) -> None:
+    failed, path = fails(), "/api/v1/runs"
+    operator, buyer = caller(market.operator.party), caller(market.buyer.party)
+    assert buyer.refused(403, "POST", f"/runs/{failed.id}/restart")["code"] == "order.restart.role"
+    answer = operator.call("POST", f"/runs/{failed.id}/restart")
+    again = answer.json()  # type: ignore[attr-defined]
+    assert (answer.status_code, answer["Location"]) == (202, f"{path}/{again['id']}")
+    assert (again["state"], again["order"]) == ("queued", failed.order)
+    assert operator.do("POST", f"/runs/{failed.id}/restart") == again
+    assert operator.refused(409, "POST", f"/runs/{again['id']}/restart")["code"] == "run.restart"
     assert Run.objects.count() == 2
 
 

@@ -76,6 +76,7 @@ for prefix, router in {
 }.items():
     api.add_router(prefix, router)
 api.add_router("/assets", govern.quality)
+api.add_router("/runs", exchange.runs)
 api.add_router("/receipts", ledger.receipts, auth=Bearer(reads=True))
 
 
