@@ -9,7 +9,7 @@ import typer
 
 from shudu.policy.types import Invalid, NotFound, Text
 
-from .session import As, Home, Json, Key, session, typed
+from .session import As, Home, Json, Key, session, small, typed
 
 app = typer.Typer(no_args_is_help=True, help="Data quality after GB/T 36344 (数据质量).")
 _LARGEST = 4 << 20
@@ -49,13 +49,11 @@ def rules(
 
 
 def _read(file: Path) -> dict[str, Any]:
-    import json
+    from shudu.policy import json_text
 
     try:
-        if file.stat().st_size > _LARGEST:
-            raise ValueError(file)
-        found = json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError):
+        found = json_text.read(small(file, _LARGEST))
+    except (OSError, ValueError):
         found = None
     if not isinstance(found, dict):
         raise Invalid(

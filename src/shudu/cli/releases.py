@@ -60,9 +60,10 @@ def show(run: Run, home: Home = None, as_: As = None, json: Json = False) -> Non
 def approve(run: Run, reason: Reason, home: Home = None, as_: As = None, json: Json = False, key: Key = None) -> None:
     """Let it leave: the run goes on and hands over exactly the bytes that were held."""
     with session(home, as_, json) as current:
-        from shudu.cleanroom import actions
+        from shudu.cleanroom import actions, queries
 
-        row = actions.approve(current.actor(), run, reason, idempotency_key=key)
+        actor = current.actor()
+        row = actions.approve(actor, queries.release(actor, run).run, reason, idempotency_key=key)
         current.show(_shown(row), Text("已准予放行。", "Approved."))
 
 
@@ -70,7 +71,8 @@ def approve(run: Run, reason: Reason, home: Home = None, as_: As = None, json: J
 def refuse(run: Run, reason: Reason, home: Home = None, as_: As = None, json: Json = False, key: Key = None) -> None:
     """Keep it in: the run ends without a result and the buyer is not charged."""
     with session(home, as_, json) as current:
-        from shudu.cleanroom import actions
+        from shudu.cleanroom import actions, queries
 
-        row = actions.refuse(current.actor(), run, reason, idempotency_key=key)
+        actor = current.actor()
+        row = actions.refuse(actor, queries.release(actor, run).run, reason, idempotency_key=key)
         current.show(_shown(row), Text("不予放行，预留已退回。", "Refused; the reservation came back."))
