@@ -29,6 +29,9 @@ from shudu.catalog.types import PublishModel, PublishTable
 from shudu.cleanroom import actions as cleanroom
 from shudu.cleanroom import steps
 from shudu.cleanroom.models import Release
+from shudu.collect import actions as collect
+from shudu.collect.models import Upload
+from shudu.collect.types import CreateUpload
 from shudu.exchange import actions as exchange
 from shudu.exchange import queries as orders_read
 from shudu.exchange.models import Order
@@ -86,6 +89,9 @@ ROWS: dict[Permission, tuple[type[models.Model], ...]] = {
     Permission.RUN_CARRY: (Run,),
     Permission.RUN_READ: (Run,),
     Permission.RUN_START: (Run,),
+    Permission.UPLOAD_CREATE: (),
+    Permission.UPLOAD_REMOVE: (Upload,),
+    Permission.UPLOAD_USE: (Upload,),
 }
 REGISTERED = sorted({name for book in (rules._grants, rules._vetoes) for name, given in book.items() if given})
 PAIRS = [(permission, model) for permission in REGISTERED for model in ROWS.get(permission, ())]
@@ -264,6 +270,7 @@ class Town:
                 refused()
         provider = self.holding(Role.PROVIDER)[0]
         govern.declare_rules(provider, self.small, Rules())
+        collect.create_upload(provider, CreateUpload(name="a.csv", size=1, sha256="0" * 64))
         catalog_read.inspected(provider, Version.objects.get(binding__asset=self.small).id)
 
     def buyer(self, order: Order) -> Actor:

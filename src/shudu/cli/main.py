@@ -7,7 +7,7 @@ import sys
 import typer
 from typer.exceptions import TyperException
 
-from . import assets, backup, evidence, house, offers, orders, parties, quality, releases, sandbox, usage
+from . import assets, backup, evidence, house, offers, orders, parties, quality, releases, sandbox, uploads, usage
 
 app = typer.Typer(
     name="shudu",
@@ -23,6 +23,7 @@ app.command("restore")(backup.restore)
 app.command("publish")(assets.publish)
 app.add_typer(assets.assets, name="assets")
 app.add_typer(assets.models, name="models")
+app.add_typer(uploads.app, name="uploads")
 app.add_typer(quality.app, name="quality")
 app.add_typer(parties.orgs, name="orgs")
 app.add_typer(parties.accounts, name="accounts")

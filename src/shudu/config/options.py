@@ -28,6 +28,8 @@ class Options:
     ledger_algorithm: str = "ed25519"  # or sm2-sm3, of a log that is opened from now on
     database_url: str = ""  # postgresql://…; empty: SQLite in the home
     max_upload_mb: int = 5_120
+    upload_quota_mb: int = 20_480  # of one party, for all it has uploaded in parts and not removed
+    upload_days: int = 7  # an upload nobody went on with is removed
     api_calls_per_minute: int = 600  # of one token, in one process; 0: not counted
     # Per cent of 规范性, 完整性, 准确性, 一致性, 时效性, 可访问性 in a table's score.
     quality_weights: str = "20,20,15,15,15,15"
@@ -76,6 +78,11 @@ def _check(options: Options) -> None:
         raise SystemExit("选项 ledger_algorithm 须为 ed25519 或 sm2-sm3 / option ledger_algorithm: ed25519 or sm2-sm3")
     if options.max_upload_mb < 1:
         raise SystemExit("选项 max_upload_mb 至少为 1 / option max_upload_mb: at least 1")
+    if options.upload_quota_mb < 1 or not 1 <= options.upload_days <= 366:
+        raise SystemExit(
+            "选项 upload_quota_mb 至少为 1，upload_days 为 1 至 366 / options upload_quota_mb: at least 1,"
+            " upload_days: 1 to 366"
+        )
     if options.api_calls_per_minute < 0:
         raise SystemExit("选项 api_calls_per_minute 不得为负 / option api_calls_per_minute: at least 0")
 

@@ -39,6 +39,7 @@ class Event(StrEnum):
     RUN_STARTED = "run.started"
     TOKEN_ISSUED = "token.issued"
     TOKEN_REVOKED = "token.revoked"
+    UPLOAD_RECEIVED = "upload.received"
     VERSION_ERASED = "version.erased"
     VERSION_WITHDRAWN = "version.withdrawn"
 
@@ -101,6 +102,7 @@ LEAVES: dict[Event, Leaf] = {
     Event.RUN_STARTED: Leaf(1, ("run", "kind", "party", "order", "purpose", "inputs")),
     Event.TOKEN_ISSUED: Leaf(1, ("token", "party", "scopes", "expires")),
     Event.TOKEN_REVOKED: Leaf(1, ("token", "party")),
+    Event.UPLOAD_RECEIVED: Leaf(1, ("upload", "bytes", "sha256")),
     Event.VERSION_ERASED: Leaf(1, ("asset", "version", "files")),
     Event.VERSION_WITHDRAWN: Leaf(1, ("asset", "version", "basis")),
 }

@@ -28,6 +28,7 @@ PREFIXES = {
     "run": "run",
     "token": "tok",
     "transfer": "tfr",
+    "upload": "upl",
     "version": "ver",
 }
 

@@ -35,3 +35,6 @@ class Permission(StrEnum):
     RUN_CARRY = "run.carry"
     RUN_READ = "run.read"
     RUN_START = "run.start"
+    UPLOAD_CREATE = "upload.create"
+    UPLOAD_REMOVE = "upload.remove"
+    UPLOAD_USE = "upload.use"

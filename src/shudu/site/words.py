@@ -48,6 +48,7 @@ EVENTS = {
     Event.RUN_STARTED: Text("任务开始", "Run started"),
     Event.TOKEN_ISSUED: Text("签发令牌", "Token issued"),
     Event.TOKEN_REVOKED: Text("撤销令牌", "Token revoked"),
+    Event.UPLOAD_RECEIVED: Text("收到上传", "Upload received"),
     Event.VERSION_ERASED: Text("删除版本", "Version erased"),
     Event.VERSION_WITHDRAWN: Text("撤回版本", "Version withdrawn"),
 }

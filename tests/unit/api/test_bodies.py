@@ -16,12 +16,14 @@ from .conftest import TERMS, Market
 # Every text in every request, by operation: the noun it names, or "" for what is no id.
 TEXTS: dict[str, dict[str, str]] = {
     "approve_release": {"opinion": ""},
+    "create_upload": {"name": "", "sha256": "", "sm3": ""},
     "create_offer": {"data": "asset", "label": "", "model": "asset"},
     "create_party": {"name": "", "code": ""},
     "issue_token": {"party": "party", "person": "person"},
     "place_order": {"offer": "offer", "purpose": ""},
     "preview_table": {"sheet": ""},
     "publish_model": {"title": "", "title_en": "", "level": ""},
+    "publish_upload": {"title": "", "title_en": "", "key": "", "level": ""},
     "publish_table": {"title": "", "title_en": "", "key": "", "level": ""},
     "refuse_release": {"opinion": ""},
     "review_asset": {"opinion": ""},

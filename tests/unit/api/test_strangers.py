@@ -22,6 +22,8 @@ OPEN = {"get_party"}
 KNOWN = {"get_account", "get_statement"}
 OPERATORS = {"deposit"}  # refused before anybody is looked up
 BODIES: dict[str, Any] = {
+    "append_upload": {},
+    "publish_upload": {"title": "客户"},
     "deposit": {"amount_fen": 1},
     "declare_quality": {"rules": []},
     "approve_release": {"opinion": "可"},
@@ -29,7 +31,7 @@ BODIES: dict[str, Any] = {
     "review_asset": {"opinion": "可"},
     "revoke_agreement": {"reason": "breach"},
 }
-NOUNS = {"party", "token", "asset", "version", "offer", "order", "agreement", "run", "result"}
+NOUNS = {"party", "token", "asset", "version", "offer", "order", "agreement", "run", "result", "upload"}
 
 
 def test_every_id_in_an_address_is_one_this_test_knows() -> None:
@@ -115,7 +117,7 @@ def test_a_strangers_lists_hold_nothing_of_others(kept: Market, db: None, path: 
     hidden = {
         noun: one for noun, one in kept.ids.items() if noun not in ("party", "offer", "asset", "version", "model")
     }
-    assert len(hidden) == 10
+    assert len(hidden) == 11
     text = json.dumps(told)
     assert {noun for noun, one in hidden.items() if one in text} == set()
 
@@ -128,6 +130,7 @@ def test_each_party_sees_its_own(kept: Market, db: None) -> None:
         "get_party": kept.provider,
         "get_asset": kept.provider,
         "get_version": kept.provider,
+        "get_upload": kept.provider,
         "get_report": kept.provider,
         "get_quality": kept.provider,
         "get_offer": kept.modeller,
@@ -156,7 +159,8 @@ def test_a_list_asks_the_database_no_more_for_more_rows(kept: Market, db: None, 
         with CaptureQueriesContext(connection) as asked:
             answer = who.call("GET", f"{path.removeprefix('/api/v1')}?limit={limit}")
         counts.append(len(asked))
-    if path not in ("/api/v1/me", "/api/v1/ledger", "/api/v1/releases") and not path.endswith(("orders", "results")):
+    few = ("/me", "/ledger", "/releases", "/orders", "/results", "/uploads")
+    if not path.endswith(few):
         assert len(json.loads(answer.content)["items"]) > 1
     # One more where a list that is not full makes sure that nothing follows (`audiences.newest`).
     assert counts[0] <= counts[1] <= min(counts[0] + 1, 12)

@@ -16,6 +16,7 @@ from . import limits, wording
 from .uploads import Spool
 
 SAFE = ("GET", "HEAD")
+KEYLESS = ("PATCH",)  # parts of uploads say by their offset whether they were received already
 LONGEST_KEY = 200
 
 
@@ -40,7 +41,7 @@ class Bearer(HttpBearer):
             limits.count_unknown(request)
             raise
         call = cast(Call, request)
-        call.idempotency_key = "" if reads else _key(request)
+        call.idempotency_key = "" if reads or request.method in KEYLESS else _key(request)
         call.upload_handlers = [Spool(request)]
         return actor
 

@@ -13,6 +13,8 @@ from .wording import TITLES
 
 PREFIX = "/api/v1/"
 _ALWAYS = (400, 401, 403, 404, 409, 422, 429, 500, 503)
+# Writing that says by itself whether it was done already: a part by its offset.
+KEYLESS = ("append_upload",)
 _KEY = {
     "in": "header",
     "name": "Idempotency-Key",
@@ -73,7 +75,7 @@ def operations(made: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]
 
 def changes(method: str, operation: dict[str, Any]) -> bool:
     """Whether an operation changes something, and so needs a writing token and a key."""
-    return method != "get" and operation["operationId"] != "verify_receipt"
+    return method != "get" and operation["operationId"] not in ("verify_receipt", *KEYLESS)
 
 
 def _settle(part: Any) -> None:
@@ -101,5 +103,5 @@ def _complete(method: str, operation: dict[str, Any]) -> None:
     if method == "get" and operation["operationId"] != "download_result":
         operation["parameters"].append(_KNOWN)
         responses["304"] = {"description": "Not Modified"}
-    for status in (*_ALWAYS, *((413,) if "requestBody" in operation else ())):
+    for status in (*_ALWAYS, *((413, 507) if "requestBody" in operation else ())):
         responses[str(status)] = {"$ref": f"#/components/responses/Problem{status}"}

@@ -36,6 +36,9 @@ BY_CODE = {
     "request.method": 405,
     "request.too_large": 413,
     "upload.too_large": 413,
+    "upload.too_long": 413,
+    "upload.media_type": 415,
+    "upload.space": 507,
     "publish.size": 413,
     "rate.exceeded": 429,
 }

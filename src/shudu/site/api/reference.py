@@ -22,6 +22,7 @@ GROUPS = {
     "assets": Text("数据资源", "Assets"),
     "quality": Text("数据质量", "Quality"),
     "models": Text("模型", "Models"),
+    "uploads": Text("上传", "Uploads"),
     "offers": Text("上架", "Offers"),
     "orders": Text("订单", "Orders"),
     "agreements": Text("协议", "Agreements"),

@@ -19,6 +19,7 @@ from shudu.accounts import api as accounts
 from shudu.agreements import api as agreements
 from shudu.catalog import api as catalog
 from shudu.cleanroom import api as cleanroom
+from shudu.collect import api as collect
 from shudu.exchange import api as exchange
 from shudu.govern import api as govern
 from shudu.identity import api as identity
@@ -72,6 +73,7 @@ for prefix, router in {
     "/runs": runs.runs,
     "/results": runs.results,
     "/releases": cleanroom.releases,
+    "/uploads": collect.uploads,
     "/ledger": ledger.log,
 }.items():
     api.add_router(prefix, router)

@@ -16,10 +16,12 @@ TITLES = {
     405: Text("不支持该方法", "Method not allowed"),
     409: Text("与当前状态冲突", "In conflict with the state of things"),
     413: Text("内容过大", "Too large"),
+    415: Text("内容类型不对", "Not the media type asked for"),
     422: Text("内容不能使用", "The content cannot be used"),
     429: Text("调用过于频繁", "Too many calls"),
     500: Text("系统出错", "A fault of ours"),
     503: Text("暂时无法提供", "Not available now"),
+    507: Text("存储空间不足", "No room"),
 }
 
 NO_TOKEN = Invalid(

@@ -1,0 +1,14 @@
+"""Who may send: parties that bring data or models, each its own; the worker clears away what nobody goes on with."""
+
+from __future__ import annotations
+
+from shudu.policy.permissions import Permission
+from shudu.policy.rules import Owner, grant, holders
+from shudu.policy.types import Role, Text
+
+
+def register() -> None:
+    sender = Owner("owner", "owner", Text("仅限上传的主体。", "Only the party that sends it."))
+    grant(Permission.UPLOAD_CREATE, holders(Role.PROVIDER, Role.MODELLER))
+    grant(Permission.UPLOAD_USE, sender)
+    grant(Permission.UPLOAD_REMOVE, sender, holders(Role.SYSTEM))
