@@ -10,10 +10,21 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 
+from shudu.lake.types import Mask, stricter
 from shudu.policy.types import Decision, Reason, Text
 
 from .codes import ACTIONS, BASES, PURPOSES, Basis, Purpose, UseAction
-from .operands import OPERANDS, day_and_time, group_words, listed, models_words, release_words, rows_words, window_words
+from .operands import (
+    OPERANDS,
+    day_and_time,
+    group_words,
+    listed,
+    masks_words,
+    models_words,
+    release_words,
+    rows_words,
+    window_words,
+)
 from .reading import from_json
 from .spans import Span, conjunction, rows_inside
 from .terms import RELEASING, Every, Nothing, Onward, Release, Terms, Use, Window
@@ -30,7 +41,9 @@ class Concluded(Protocol):
 class ProposedUse:
     """One use as somebody means to make it. Codes are plain text here, so that an unknown one is denied with reasons.
 
-    `rows` empty: all rows. `model`: the digest of the model run, if one is. `runs`: how many runs this use takes.
+    `masks`: under which presets it takes columns; any other column it takes as it is. `clear`: those of them that hold
+    personal data. `rows` empty: all rows. `model`: the digest of the model run, if one is. `runs`: how many runs this
+    use takes.
     """
 
     party: str
@@ -38,6 +51,8 @@ class ProposedUse:
     bases: frozenset[str]
     actions: frozenset[str]
     columns: frozenset[str] = frozenset()
+    masks: tuple[tuple[str, Mask], ...] = ()
+    clear: frozenset[str] = frozenset()
     rows: tuple[Span, ...] = ()
     model: str | None = None
     release: Release | None = None
@@ -53,6 +68,8 @@ class ProposedUse:
             bases=frozenset(use.bases),
             actions=frozenset(use.actions),
             columns=frozenset() if isinstance(use.columns, Every) else use.columns,
+            masks=use.masks,
+            clear=use.clear,
             rows=use.rows,
             model=None if isinstance(use.models, Every) else min(use.models),
             release=use.release,
@@ -79,6 +96,8 @@ def evaluate(terms: Terms | Nothing, proposed: ProposedUse, now: datetime) -> De
         _bases(use, proposed),
         _actions("use.actions", use.actions, proposed.actions),
         _columns(use, proposed),
+        _masks(use, proposed),
+        _clear(use, proposed),
         _rows(use, proposed),
         _model(use, proposed),
         _release(use, proposed),
@@ -180,6 +199,33 @@ def _columns(use: Use, proposed: ProposedUse) -> Reason:
         listed(proposed.columns),
         listed(use.columns),
         Text("请去掉许可之外的列。", "Leave out the columns that are not permitted."),
+    )
+
+
+def _masks(use: Use, proposed: ProposedUse) -> Reason:
+    asked = dict(proposed.masks)
+    bare = [
+        (name, mask)
+        for name, mask in use.masks
+        if name in proposed.columns and stricter(mask, asked.get(name)) is not asked.get(name)
+    ]
+    names = listed(frozenset(name for name, _ in bare))
+    return _judge(
+        "use.masks",
+        not bare,
+        masks_words(proposed.masks),
+        masks_words(use.masks),
+        Text(f"请按约定遮盖这些列：{names.zh}。", f"Take these columns masked as agreed: {names.en}."),
+    )
+
+
+def _clear(use: Use, proposed: ProposedUse) -> Reason:
+    return _judge(
+        "use.clear",
+        proposed.clear <= use.clear,
+        listed(proposed.clear),
+        listed(use.clear),
+        Text("请遮盖未约定原样提供的列。", "Take the columns masked that are not agreed to be shown as they are."),
     )
 
 

@@ -16,6 +16,7 @@ from shudu.policy.types import Invalid, Text
 from .codes import OnRevocation, UseAction
 from .terms import Onward, Release, Terms, Use, Window, make
 from .types import DraftOffer
+from .where import spans_of
 
 # Statistical disclosure control: at least ten entities in a released group, fifty where it is grouped by something
 # sensitive (docs: clean room, release rules).
@@ -57,7 +58,9 @@ def compose(draft: DraftOffer, data: Offered, model: Offered, until: datetime) -
         bases=draft.bases,
         actions=frozenset({UseAction.COMPUTE, UseAction.DELIVER_DERIVED}),
         columns=frozenset({*model.inputs, *trusted(draft), key}),
-        rows=(),
+        masks=tuple(sorted(draft.masks.items())),
+        clear=frozenset(),
+        rows=spans_of(draft.where, data.columns, key),
         models=frozenset({digest}),
         release=Release(
             class_=draft.release,
@@ -71,7 +74,13 @@ def compose(draft: DraftOffer, data: Offered, model: Offered, until: datetime) -
         window=window,
     )
     on_model = on_data.model_copy(
-        update={"actions": frozenset({UseAction.COMPUTE}), "columns": frozenset(), "release": None}
+        update={
+            "actions": frozenset({UseAction.COMPUTE}),
+            "columns": frozenset(),
+            "masks": (),
+            "rows": (),
+            "release": None,
+        }
     )
     return (
         Line("data", data.asset, data.version, data.owner, make(on_data, onward)),
@@ -85,7 +94,7 @@ def trusted(draft: DraftOffer) -> tuple[str, ...]:
 
 
 def least_group(draft: DraftOffer, data: Offered) -> int:
-    """The least group the offer releases: as drafted, raised where a column to group by is sensitive."""
+    """The least group the offer releases: as drafted, raised where a column to group or filter by is."""
     if draft.min_group < LEAST_GROUP:
         raise Invalid(
             "offer.min_group",
@@ -93,7 +102,8 @@ def least_group(draft: DraftOffer, data: Offered) -> int:
             Text(f"请填写 {LEAST_GROUP} 或更大的数。", f"Give {LEAST_GROUP} or more."),
             {"field": "min_group"},
         )
-    sensitive = any(column.sensitivity is not None for column in data.columns if column.name in trusted(draft))
+    named = {*trusted(draft), *(each.column for each in draft.where)}
+    sensitive = any(column.sensitivity is not None for column in data.columns if column.name in named)
     return max(draft.min_group, LEAST_SENSITIVE_GROUP) if sensitive else draft.min_group
 
 
@@ -174,6 +184,16 @@ def _check_columns(draft: DraftOffer, data: Offered, model: Offered, key: str) -
                 "The label can be neither the entity key nor an input of the model",
             ),
             Text("请选模型看不到的列。", "Choose a column that the model does not see."),
+        )
+    if not_grouped := sorted(set(draft.masks) - set(draft.group_by)):
+        raise _columns(
+            "offer.masked",
+            not_grouped,
+            Text("只有分组列可以遮盖", "Only a column to group by can be masked"),
+            Text(
+                "模型的输入、标签和主体标识须为原值：遮盖之后算出的结果看似正确而实为错误。",
+                "Inputs, label and key are taken as they are: a result of masked ones would look right and be wrong.",
+            ),
         )
     named = {*model.inputs, *trusted(draft)}
     identifying = [

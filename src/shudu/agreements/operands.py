@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from shudu.lake.types import PRESETS, Mask
 from shudu.policy.clock import SHANGHAI
 from shudu.policy.types import Text
 
@@ -31,6 +32,8 @@ OPERANDS: dict[str, Operand] = {
     "use.bases": Operand(Text("合法性基础", "legal basis"), False),
     "use.actions": Operand(Text("使用方式", "action"), True),
     "use.columns": Operand(Text("数据列", "columns"), True),
+    "use.masks": Operand(Text("遮盖的列", "masked columns"), True),
+    "use.clear": Operand(Text("原样提供的个人信息列", "personal data shown as it is"), True),
     "use.rows": Operand(Text("数据行", "rows"), True),
     "use.models": Operand(Text("模型", "model"), True),
     "use.release": Operand(Text("放行规则", "release"), True),
@@ -113,6 +116,56 @@ def rows_words(rows: tuple[Span, ...]) -> Text:
     )
 
 
+_FEW = 6
+
+
+def conditions_words(rows: tuple[Span, ...]) -> Text:
+    """Which rows, with the values: for whoever may see the terms. No condition is on what identifies a person."""
+    if not rows:
+        return Text("全部", "all")
+    said = [_span_words(span) for span in rows]
+    return Text("，且".join(text.zh for text in said), ", and ".join(text.en for text in said))
+
+
+def _span_words(span: Span) -> Text:
+    name = span.column
+    if span.null is not None:
+        return Text(f"{name}无值", f"{name} has no value") if span.null else Text(f"{name}有值", f"{name} has a value")
+    if span.in_ is not None:
+        values = _values(span.in_)
+        if len(span.in_) == 1:
+            return Text(f"{name} = {values.zh}", f"{name} = {values.en}")
+        return Text(f"{name}属于 {values.zh}", f"{name} in {values.en}")
+    ends = [(sign, end) for sign, end in (("≥", span.from_), (">", span.above), ("≤", span.to), ("<", span.below))]
+    zh = [f"{name} {sign} {end}" for sign, end in ends if end is not None]
+    if span.except_ is not None:
+        values = _values(span.except_)
+        sign = "≠ " if len(span.except_) == 1 else None
+        return Text(
+            " 且 ".join([*zh, f"{name} {sign}{values.zh}" if sign else f"{name}不属于 {values.zh}"]),
+            " and ".join([*zh, f"{name} {sign}{values.en}" if sign else f"{name} not in {values.en}"]),
+        )
+    return Text(" 且 ".join(zh), " and ".join(zh))
+
+
+def _values(values: frozenset[int | float | str]) -> Text:
+    first = [str(value) for value in sorted(values, key=lambda value: (isinstance(value, str), value))][:_FEW]
+    more = len(values) - len(first)
+    return Text(
+        "、".join(first) + (f"等 {len(values)} 个值" if more else ""),
+        ", ".join(first) + (f" and {more} more" if more else ""),
+    )
+
+
+def masks_words(masks: tuple[tuple[str, Mask], ...]) -> Text:
+    """Which columns are masked, and how."""
+    said = [(name, PRESETS[mask]) for name, mask in masks]
+    return Text(
+        "、".join(f"{name}（{preset.name.zh}）" for name, preset in said) or "无",
+        ", ".join(f"{name} ({preset.name.en})" for name, preset in said) or "none",
+    )
+
+
 def plain_words(terms: Terms) -> list[tuple[Text, bool]]:
     """The terms as sentences, each with whether the machine enforces it (else it is legal-only)."""
     said = _use_words(terms.use)
@@ -145,7 +198,9 @@ def _use_words(use: Use) -> dict[str, Text]:
         "use.bases": BASES.list(use.bases),
         "use.actions": ACTIONS.list(use.actions),
         "use.columns": listed(use.columns),
-        "use.rows": rows_words(use.rows),
+        "use.masks": masks_words(use.masks),
+        "use.clear": listed(use.clear),
+        "use.rows": conditions_words(use.rows),
         "use.models": models_words(use.models),
         "use.release": release_words(use.release),
         "use.runs": Text(f"至多 {use.runs} 次", f"at most {use.runs}") if use.runs else Text("不限次", "uncounted"),

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import reduce
-from typing import TypeVar
+from typing import Any, TypeVar
+
+from shudu.lake.types import stricter
 
 from .codes import OnRevocation, ReleaseClass
 from .spans import conjunction, rows_inside
@@ -23,6 +25,7 @@ from .terms import (
     Use,
     Window,
     make,
+    shown,
 )
 
 T = TypeVar("T")
@@ -46,6 +49,7 @@ def use_covers(a: Use, b: Use) -> bool:
         and a.bases >= b.bases
         and a.actions >= b.actions
         and _set_covers(a.columns, b.columns)
+        and _shown_covers(a, b)
         and not rows_inside(b.rows, a.rows)
         and _set_covers(a.models, b.models)
         and _release_covers(a.release, b.release)
@@ -96,7 +100,7 @@ def use_meet(a: Use, b: Use) -> Use | Nothing:
         purposes=purposes,
         bases=bases,
         actions=actions,
-        columns=_set_meet(a.columns, b.columns),
+        **_shown_meet(a, b),
         rows=rows,
         models=models,
         release=release,
@@ -141,6 +145,19 @@ def _set_meet(a: Set, b: Set) -> Set:
     if isinstance(a, Every):
         return b
     return a if isinstance(b, Every) else a & b
+
+
+def _shown_covers(a: Use, b: Use) -> bool:
+    """Does `b` show no column less masked than `a` does, and none clear that `a` does not?"""
+    theirs = dict(b.masks)
+    asked = [(name, mask) for name, mask in a.masks if isinstance(b.columns, Every) or name in b.columns]
+    return b.clear <= a.clear and all(stricter(mask, theirs.get(name)) is theirs.get(name) for name, mask in asked)
+
+
+def _shown_meet(a: Use, b: Use) -> dict[str, Any]:
+    ours, theirs = dict(a.masks), dict(b.masks)
+    masks = {name: each for name in {*ours, *theirs} if (each := stricter(ours.get(name), theirs.get(name)))}
+    return shown(_set_meet(a.columns, b.columns), masks, a.clear & b.clear)
 
 
 def _release_covers(a: Release | None, b: Release | None) -> bool:

@@ -17,7 +17,7 @@ MODEL = TypeVar("MODEL", bound=BaseModel)
 
 # From each older version to the next: `UPCASTERS[1]` will make version 2 out of version 1. A stored row keeps its own
 # version and digest for ever; only what is read from it is brought up to date.
-UPCASTERS: dict[int, Upcaster] = {1: lambda row: _metrics_and_review(row)}
+UPCASTERS: dict[int, Upcaster] = {1: lambda row: _metrics_and_review(row), 2: lambda row: _no_masks(row)}
 
 
 def _metrics_and_review(row: dict[str, Any]) -> dict[str, Any]:
@@ -27,6 +27,14 @@ def _metrics_and_review(row: dict[str, Any]) -> dict[str, Any]:
     if isinstance(use, dict) and isinstance(release, dict):
         row = {**row, "use": {**use, "release": {"label": None, "metrics": [], "review": False, **release}}}
     return {**row, "v": 2}
+
+
+def _no_masks(row: dict[str, Any]) -> dict[str, Any]:
+    """From 2 to 3: columns may be masked, and rows told apart by more; no column was."""
+    use = row.get("use")
+    if isinstance(use, dict):
+        row = {**row, "use": {"masks": {}, "clear": [], **use}}
+    return {**row, "v": 3}
 
 
 # What pydantic adds to the place of an error when it tries the branches of a union.

@@ -28,12 +28,13 @@ from pydantic import (
     model_validator,
 )
 
+from shudu.lake.types import Mask
 from shudu.policy import clock
 
 from .codes import Basis, Metric, OnRevocation, Purpose, ReleaseClass, UseAction
 from .spans import Name, Rows
 
-VERSION: Final = 2
+VERSION: Final = 3
 
 # What leaves a clean room leaves by one of these actions, and then a release class says how.
 RELEASING: Final = frozenset({UseAction.DELIVER_DERIVED, UseAction.SCORE_OWN_LIST})
@@ -86,6 +87,25 @@ Columns = Annotated[Annotated[frozenset[Name], Tag("given")] | _Whole, Discrimin
 Models = Annotated[
     Annotated[frozenset[Digest], Field(min_length=1), Tag("given")] | _Whole, Discriminator(_is_word), _SetText
 ]
+
+
+def _pairs(value: Any) -> Any:
+    return tuple(sorted(value.items())) if isinstance(value, dict) else value
+
+
+def _once(pairs: tuple[tuple[str, Mask], ...]) -> tuple[tuple[str, Mask], ...]:
+    if len({column for column, _ in pairs}) != len(pairs):
+        raise ValueError("a column masked twice")
+    return tuple(sorted(pairs))
+
+
+# In JSON an object: preset by column.
+Masks = Annotated[
+    tuple[tuple[Name, Mask], ...],
+    BeforeValidator(_pairs),
+    AfterValidator(_once),
+    PlainSerializer(lambda pairs: {column: str(mask) for column, mask in pairs}),
+]
 Count = Annotated[int, Field(ge=1, le=2**53 - 1, strict=True)]
 
 
@@ -135,6 +155,8 @@ class Release(_Closed):
 class Use(_Closed):
     """What a use may be. `assignee` None: whoever orders. `runs` None: uncounted. `rows` empty: all rows.
 
+    `masks` says under which preset a column is shown; `clear` names columns that are shown as they are although they
+    hold personal data: any other such column is masked as its kind usually is, for whoever reads or downloads rows.
     `models` given means that every use runs one of these models; `release` is there exactly with a releasing action.
     """
 
@@ -143,11 +165,22 @@ class Use(_Closed):
     bases: Annotated[frozenset[Basis], Field(min_length=1), _SetText]
     actions: Actions
     columns: Columns
+    masks: Masks
+    clear: Annotated[frozenset[Name], _SetText]
     rows: Rows
     models: Models
     release: Release | None
     runs: Count | None
     window: Window
+
+    @model_validator(mode="after")
+    def _masks_of_its_columns(self) -> Use:
+        masked = {column for column, _ in self.masks}
+        if masked & self.clear:
+            raise ValueError("a column both masked and clear")
+        if not isinstance(self.columns, Every) and not masked | self.clear <= self.columns:
+            raise ValueError("a mask on a column that is not permitted")
+        return self
 
     @model_validator(mode="after")
     def _release_with_its_action(self) -> Use:
@@ -172,7 +205,7 @@ _OnwardOrNothing = Annotated[Annotated[Onward, Tag("given")] | Annotated[Nothing
 class Terms(_Closed):
     """What one assigner permits for one asset. `onward` NOTHING: results may be put to no use at all."""
 
-    v: Literal[2]
+    v: Literal[3]
     use: Use
     onward: _OnwardOrNothing
 
@@ -180,8 +213,20 @@ class Terms(_Closed):
 class Carried(_Closed):
     """What a derived asset carries of its inputs' terms: their onward part, under the same version number."""
 
-    v: Literal[2]
+    v: Literal[3]
     onward: _OnwardOrNothing
+
+
+def shown(columns: Iterable[str] | Every, masks: dict[str, Mask], clear: Iterable[str]) -> dict[str, Any]:
+    """The operands of a use that say how columns are shown, in their one form: nothing of columns it has not."""
+    names = columns if isinstance(columns, Every) else frozenset(columns)
+    kept = {name: mask for name, mask in masks.items() if isinstance(names, Every) or name in names}
+    plain = frozenset(clear) - masks.keys()
+    return {
+        "columns": names,
+        "masks": tuple(sorted(kept.items())),
+        "clear": plain if isinstance(names, Every) else plain & names,
+    }
 
 
 def make(use: Use, onward: Onward | Nothing) -> Terms:

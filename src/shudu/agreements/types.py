@@ -9,8 +9,9 @@ from collections.abc import Iterable
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from shudu.lake.types import Mask
 from shudu.policy.types import Invalid, Text
 
 from .codes import (
@@ -51,6 +52,8 @@ from .terms import (
     terms_sha256,
     to_json,
 )
+from .view import view_of
+from .where import MOST_CONDITIONS, Condition_, Where
 
 __all__ = [
     "ACTIONS",
@@ -82,6 +85,7 @@ __all__ = [
     "Terms",
     "Use",
     "UseAction",
+    "Where",
     "Window",
     "covers",
     "evaluate",
@@ -97,12 +101,12 @@ __all__ = [
     "plain_words",
     "terms_sha256",
     "to_json",
+    "view_of",
 ]
 
 SPLIT_ROLES = ("provider", "modeller", "platform")
 LARGEST_PRICE_FEN = 10**12
 MOST_RUNS = 10**9
-LARGEST_GROUP = 10**9
 LARGEST_GROUP = 10**9
 
 
@@ -130,7 +134,9 @@ class DraftOffer(BaseModel):
 
     `price_fen` is per run, in 分; `runs` per agreement; `until` the last day, to its end in Asia/Shanghai; `split` the
     weights of the price, summing to 100. Release class A is a table of groups by `group_by`; class B are `metrics` of
-    the model against `label`. With `review` the data's owner looks at every result. Raises `Invalid` for values no
+    the model against `label`. With `review` the data's owner looks at every result. `where`: conditions on the rows,
+    all of which hold, as objects or as lines such as `tenure >= 12`; `masks`: presets by column to group by.
+    Raises `Invalid` for values no
     offer can have.
     """
 
@@ -150,6 +156,8 @@ class DraftOffer(BaseModel):
     label: str | None = None
     metrics: Annotated[frozenset[Metric], _codes(METRICS, needed=False)] = frozenset()
     review: bool = False
+    where: Annotated[tuple[Condition_, ...], Field(max_length=MOST_CONDITIONS)] = ()
+    masks: dict[str, Mask] = {}
 
     @model_validator(mode="after")
     def _possible(self) -> DraftOffer:

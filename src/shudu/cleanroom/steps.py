@@ -8,16 +8,16 @@ close    the agreements are asked once more; the runs room enters result and rec
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from shudu.agreements import queries as agreements
-from shudu.agreements.types import Nothing, ProposedUse, Release, onward_to_json
+from shudu.agreements.types import Nothing, ProposedUse, Release, onward_to_json, view_of
 from shudu.catalog import queries as catalog
 from shudu.catalog.types import Offered, Result
 from shudu.lake import queries as lake
-from shudu.lake.types import Column
+from shudu.lake.types import Column, View
 from shudu.policy import ids
 from shudu.policy.rules import refuse_unless
 from shudu.policy.types import Conflict, Decision, Refused, Text
@@ -36,6 +36,7 @@ def bind(work: Work) -> Mapping[str, Any]:
     data, agreed = _permitted(work)
     model, model_bytes = _model(work)
     _exactly_agreed(work, data, agreed, model, model_bytes)
+    _unmasked(work, data, agreed, model)
     check_columns(model.inputs, data.columns)
     publishing.check_cap(work)
     sandbox().capabilities()
@@ -50,13 +51,13 @@ def compute(work: Work) -> Mapping[str, Any]:
     store, version = lake.store(), catalog.version_row(data.version)
     files, place = catalog.files(version), catalog.place(version)
     with job_folder() as folder:
-        rows = store.export_ipc(files, place, model.columns, folder / "data.arrow")
+        rows = store.export_ipc(files, place, _view(work, data, model.columns), folder / "data.arrow")
         output = OutputSpec("score", *model.range)
         limits = EVALUATORS[model.kind].limits
         job = JobSpec(model.kind, model.job, folder / "data.arrow", rows, model.inputs, output, limits)
         raw = sandbox().run(job)
     scores = read_scores(raw, rows, output)
-    trusted = store.read_table(files, place, [_entity_key(data), *_trusted(agreed)])
+    trusted = store.read_table(files, place, _view(work, data, [_entity_key(data), *_trusted(agreed)]))
     policy, key = _policy(data, agreed), _entity_key(data)
 
     def release_against(history: release.History) -> release.Released:
@@ -143,6 +144,32 @@ def _exactly_agreed(work: Work, data: Offered, agreed: Release, model: Admitted,
         use = ProposedUse.computing(agreements.agreement_row(item.agreement), work.purpose)
         use = replace(use, columns=columns[item.role], model=digest)
         refuse_unless(agreements.permits(item.agreement, use, version=item.version))
+
+
+def _view(work: Work, data: Offered, names: Sequence[str]) -> View:
+    """These columns of the agreed rows: sandbox and trusted code see the same rows in the same order."""
+    use = agreements.terms_of(agreements.agreement_row(work.input("data").agreement)).use
+    return view_of(use, data.columns, names, rows_leave=False)
+
+
+def _unmasked(work: Work, data: Offered, agreed: Release, model: Admitted) -> None:
+    """Refuse a masked input, key or label: a result of masked values would look right and be wrong."""
+    plain = {_entity_key(data), *model.columns, *([agreed.label] if agreed.label else [])}
+    if masked := sorted(plain & _view(work, data, sorted(plain)).masks.keys()):
+        raise Refused.by(
+            Decision.deny(
+                "terms.masks",
+                Text(
+                    f"协议要求遮盖这些列，模型不能用遮盖后的值计算：{'、'.join(masked)}。",
+                    f"The agreement masks these columns, and a model does not compute on masked values:"
+                    f" {', '.join(masked)}.",
+                ),
+                Text(
+                    "请数据提供方另行上架，或换用不需要这些列的模型。",
+                    "Ask for another offer, or a model without them.",
+                ),
+            )
+        )
 
 
 def _model(work: Work) -> tuple[Admitted, bytes]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from shudu.lake.types import Mask
 from shudu.policy.types import Invalid, Text
 
 from .listing import After, Limit, part, show, stamp
@@ -38,6 +39,25 @@ def _split(text: str) -> dict[str, int]:
     return shares
 
 
+def masks_of(given: list[str]) -> dict[str, str]:
+    """`column=preset`, each column once."""
+    masks: dict[str, str] = {}
+    for each in given:
+        column, _, preset = each.rpartition("=")
+        if not column or column in masks or preset not in list(Mask):
+            raise Invalid(
+                "offer.mask",
+                Text(f"遮盖的写法不正确：{each}。", f"A mask is not written right: {each}."),
+                Text(
+                    f"写成 列=方式，每列一次；方式有：{'、'.join(Mask)}。",
+                    f"Write column=preset, each column once; presets are: {', '.join(Mask)}.",
+                ),
+                {"field": "masks"},
+            )
+        masks[column] = preset
+    return masks
+
+
 @offers.command("create")
 def create_offer(
     data: Annotated[str, typer.Option(metavar="ASSET", help="The table.")],
@@ -56,6 +76,12 @@ def create_offer(
     ] = "",
     review: Annotated[bool, typer.Option("--review", help="The data's owner looks at every result first.")] = False,
     min_group: Annotated[int, typer.Option(metavar="N", help="Fewest entities in a released group.")] = 10,
+    where: Annotated[
+        list[str] | None, typer.Option(metavar="COND", help="Only rows such as “tenure >= 12”; repeat it: all hold.")
+    ] = None,
+    mask: Annotated[
+        list[str] | None, typer.Option(metavar="X=PRESET", help="Show a column masked, such as address=address.")
+    ] = None,
     home: Home = None,
     as_: As = None,
     json: Json = False,
@@ -90,6 +116,8 @@ def create_offer(
             label=label or None,
             metrics=_names(metrics),
             review=review,
+            where=tuple(where or ()),
+            masks=masks_of(mask or []),
         )
         actor = current.actor(_drafter(current, data))
         offer = actions.draft(actor, request, idempotency_key=key)

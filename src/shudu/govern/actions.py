@@ -9,6 +9,7 @@ import rfc8785
 
 from shudu.catalog import queries as catalog
 from shudu.lake import queries as lake
+from shudu.lake.types import EVERYTHING
 from shudu.policy.actions import action, record, require
 from shudu.policy.events import Event
 from shudu.policy.permissions import Permission
@@ -32,7 +33,7 @@ def _count(actor: Actor, asset_id: str, rules: Rules) -> tuple[str, list[Count]]
     version = catalog.version_row(shape.version)
     asked = quality_rules.all_rules(shape.columns, shape.entity_key, rules, version.created.date())
     tables = [file for file in catalog.files(version) if file.name.endswith(".parquet")]
-    answer = lake.store().measure(tables, catalog.place(version), quality_rules.aggregates(asked))
+    answer = lake.store().measure(tables, catalog.place(version), quality_rules.aggregates(asked), EVERYTHING)
     return version.id, quality_rules.counted(asked, answer)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -55,7 +56,10 @@ def assess(table: pa.Table, quasi: Sequence[str], sensitive: Sequence[str] = ())
     rows = len(table)
     if not rows:
         return Anonymity(0, 0, 0, dict.fromkeys(sensitive, 0), 0, 0, 0)
-    wanted = [([], "count_all"), *((name, "count_distinct", pc.CountOptions(mode="all")) for name in sensitive)]
+    wanted: list[Any] = [
+        ([], "count_all"),
+        *((name, "count_distinct", pc.CountOptions(mode="all")) for name in sensitive),
+    ]
     classes = table.select([*quasi, *sensitive]).group_by(list(quasi)).aggregate(wanted)
     sizes = classes.column("count_all")
 

@@ -16,11 +16,12 @@ import pyarrow as pa
 import pyarrow.ipc
 import pyarrow.parquet
 
-from shudu.policy.types import Conflict, Invalid, Text, Unavailable
+from shudu.policy.types import Conflict, Text, Unavailable
 
 from .coltypes import quoted
 from .folders import sync
 from .types import StoredFile
+from .view import View, condition, projected
 
 BATCH_ROWS = 65_536
 BATCH_BYTES = 16 << 20
@@ -91,42 +92,43 @@ def is_encrypted_parquet(path: Path) -> bool:
         return file.read(len(_ENCRYPTED_PARQUET)) == _ENCRYPTED_PARQUET
 
 
-def batches(connection: duckdb.DuckDBPyConnection, table: str, columns: Sequence[str]) -> pa.RecordBatchReader:
-    """Stream these columns in this order. Raises Invalid `lake.column` for one that is not there."""
-    there = [each[0] for each in connection.execute(f"SELECT * FROM {table} LIMIT 0").description or ()]
-    _check_columns(there, columns)
-    chosen = ", ".join(quoted(name) for name in columns)
-    first = connection.execute(f"SELECT {chosen} FROM {table} LIMIT 256").to_arrow_table()
-    return stream(connection, table, columns, first.nbytes / max(first.num_rows, 1))
+def types_of(connection: duckdb.DuckDBPyConnection, table: str) -> dict[str, str]:
+    """The engine's type of every column, in order."""
+    return {name: type_ for name, type_, *_ in connection.execute(f"DESCRIBE SELECT * FROM {table}").fetchall()}
+
+
+def batches(connection: duckdb.DuckDBPyConnection, table: str, view: View) -> pa.RecordBatchReader:
+    """Stream what the view shows, rows in the order they were stored. Raises Invalid as `projected` and `condition`."""
+    shown, rows = selected(connection, table, view)
+    first = connection.execute(f"SELECT {shown} FROM {table} WHERE {rows} LIMIT 256").to_arrow_table()
+    return _stream(connection, f"SELECT {shown} FROM {table} WHERE {rows}", first.nbytes / max(first.num_rows, 1))
+
+
+def selected(connection: duckdb.DuckDBPyConnection, table: str, view: View) -> tuple[str, str]:
+    """A view in SQL: what to select, and which rows."""
+    types = types_of(connection, table)
+    shown = ", ".join(f"{sql} AS {quoted(name)}" for name, sql in projected(view, types).items())
+    return shown, condition(view.rows, types)
 
 
 def stream(
     connection: duckdb.DuckDBPyConnection, table: str, columns: Iterable[str], row_bytes: float
 ) -> pa.RecordBatchReader:
     """Stream columns in batches that take about as much memory whether rows are wide or narrow."""
+    return _stream(connection, f"SELECT {', '.join(quoted(name) for name in columns)} FROM {table}", row_bytes)
+
+
+def _stream(connection: duckdb.DuckDBPyConnection, query: str, row_bytes: float) -> pa.RecordBatchReader:
     if row_bytes > WIDE_ROW:
         # What the engine holds ready for us is counted at 16 bytes a text, so this many bytes may be gigabytes.
         connection.execute("SET streaming_buffer_size = '1KB'")
     rows = max(1_024, min(BATCH_ROWS, int(BATCH_BYTES / max(row_bytes, 1))))
-    chosen = ", ".join(quoted(name) for name in columns)
-    return connection.execute(f"SELECT {chosen} FROM {table}").to_arrow_reader(rows)
+    return connection.execute(query).to_arrow_reader(rows)
 
 
 def tables_of(contents: Sequence[bytes]) -> pa.Table:
     """Whole Parquet files in memory, as one table."""
     return pa.concat_tables([pa.parquet.read_table(pa.BufferReader(content)) for content in contents])
-
-
-def _check_columns(there: Sequence[str], asked: Sequence[str]) -> None:
-    if not asked or len(set(asked)) != len(asked):
-        raise ValueError("ask for at least one column, and for none twice")
-    if missing := [name for name in asked if name not in there]:
-        names = "、".join(missing), ", ".join(missing)
-        raise Invalid(
-            "lake.column",
-            Text(f"表中没有这些列：{names[0]}。", f"The table has no such columns: {names[1]}."),
-            where={"columns": missing},
-        )
 
 
 def write_ipc(reader: pa.RecordBatchReader, target: Path) -> int:

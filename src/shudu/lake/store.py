@@ -26,10 +26,12 @@ from .reading import (
     is_encrypted_parquet,
     read_checked,
     replacing,
+    selected,
     tables_of,
     write_ipc,
 )
 from .types import ObserverFactory, Place, Reading, Stored, StoredFile, Understood
+from .view import View
 
 
 class DataKeys(Protocol):
@@ -78,16 +80,18 @@ class TableStore(Protocol):
         """Store files as they are; the same again at the same place changes nothing, others raise Conflict."""
         ...
 
-    def read_table(self, files: Sequence[StoredFile], place: Place, columns: Sequence[str]) -> Any:
-        """These columns in this order as a `pyarrow.Table`, rows in the order they were stored."""
+    def read_table(self, files: Sequence[StoredFile], place: Place, view: View) -> Any:
+        """What the view shows as a `pyarrow.Table`, rows in the order they were stored."""
         ...
 
-    def measure(self, files: Sequence[StoredFile], place: Place, aggregates: Mapping[str, str]) -> dict[str, Any]:
-        """One answer to each of these SQL aggregates over a version's table, by name, all in one scan."""
+    def measure(
+        self, files: Sequence[StoredFile], place: Place, aggregates: Mapping[str, str], view: View
+    ) -> dict[str, Any]:
+        """One answer to each of these SQL aggregates over what the view shows, by name, all in one scan."""
         ...
 
-    def export_ipc(self, files: Sequence[StoredFile], place: Place, columns: Sequence[str], target: Path) -> int:
-        """Write exactly these columns, in this order, to an uncompressed Arrow IPC file; returns the rows."""
+    def export_ipc(self, files: Sequence[StoredFile], place: Place, view: View, target: Path) -> int:
+        """Write exactly what the view shows to an uncompressed Arrow IPC file; returns the rows."""
         ...
 
     def read_file(self, file: StoredFile, place: Place) -> bytes:
@@ -215,17 +219,21 @@ class DuckDBStore:
                     return self._same(files, place, encrypted)
             return tuple(stored)
 
-    def read_table(self, files: Sequence[StoredFile], place: Place, columns: Sequence[str]) -> pa.Table:
-        with explained(), self._batches(files, place, columns) as batches:
+    def read_table(self, files: Sequence[StoredFile], place: Place, view: View) -> pa.Table:
+        with explained(), self._batches(files, place, view) as batches:
             return batches.read_all()
 
-    def measure(self, files: Sequence[StoredFile], place: Place, aggregates: Mapping[str, str]) -> dict[str, Any]:
+    def measure(
+        self, files: Sequence[StoredFile], place: Place, aggregates: Mapping[str, str], view: View
+    ) -> dict[str, Any]:
         with explained(), self._table(files, place) as (connection, table):
-            answer = one(connection, f"SELECT {', '.join(aggregates.values())} FROM {table}")  # noqa: S608 - ours
+            shown, rows = selected(connection, table, view)
+            seen = f"(SELECT {shown} FROM {table} WHERE {rows})"  # noqa: S608 - quoted by `view`
+            answer = one(connection, f"SELECT {', '.join(aggregates.values())} FROM {seen}")  # noqa: S608 - ours
         return dict(zip(aggregates, answer, strict=True))
 
-    def export_ipc(self, files: Sequence[StoredFile], place: Place, columns: Sequence[str], target: Path) -> int:
-        with explained(), self._batches(files, place, columns) as batches:
+    def export_ipc(self, files: Sequence[StoredFile], place: Place, view: View, target: Path) -> int:
+        with explained(), self._batches(files, place, view) as batches:
             return write_ipc(batches, target)
 
     def read_file(self, file: StoredFile, place: Place) -> bytes:
@@ -273,12 +281,10 @@ class DuckDBStore:
             yield files
 
     @contextmanager
-    def _batches(
-        self, files: Sequence[StoredFile], place: Place, columns: Sequence[str]
-    ) -> Iterator[pa.RecordBatchReader]:
-        """The columns of a version's tables, streamed; every file's digest is checked before its first row."""
+    def _batches(self, files: Sequence[StoredFile], place: Place, view: View) -> Iterator[pa.RecordBatchReader]:
+        """What a view shows of a version's tables, streamed; every file's digest is checked before its first row."""
         with self._table(files, place) as (connection, table):
-            yield batches(connection, table, columns)
+            yield batches(connection, table, view)
 
     @contextmanager
     def _table(self, files: Sequence[StoredFile], place: Place) -> Iterator[tuple[duckdb.DuckDBPyConnection, str]]:

@@ -11,12 +11,20 @@ from typing import Any, Protocol
 
 from .coltypes import literal as literal
 from .coltypes import quoted as quoted
+from .masks import PRESETS as PRESETS
+from .masks import Mask as Mask
+from .masks import stricter as stricter
 from .recipe import ColumnRecipe as ColumnRecipe
 from .recipe import Note as Note
 from .recipe import Reading as Reading
 from .recipe import Recipe as Recipe
 from .recipe import Report as Report
 from .recipe import Understood as Understood
+from .view import EVERYTHING as EVERYTHING
+from .view import Condition as Condition
+from .view import Op as Op
+from .view import View as View
+from .view import typed as typed
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")

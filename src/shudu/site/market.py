@@ -171,6 +171,7 @@ def _draft(request: HttpRequest) -> DraftOffer:
         label=sent.get("label") or None,
         metrics=sent.getlist("metrics"),
         review="review" in sent,
+        where=tuple(line for line in sent.get("where", "").splitlines() if line.strip()),
     )
 
 

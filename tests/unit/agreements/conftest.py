@@ -22,6 +22,7 @@ from shudu.identity import actions as parties
 from shudu.identity import queries as identity
 from shudu.identity.codes import make_uscc
 from shudu.identity.types import CreateParty, founder
+from shudu.lake.types import Mask
 from shudu.policy.types import Actor
 
 # Of a release of class A.
@@ -38,6 +39,8 @@ def terms() -> Terms:
         bases=frozenset({Basis.NO_PERSONAL_DATA}),
         actions=frozenset({UseAction.COMPUTE, UseAction.DELIVER_DERIVED}),
         columns=frozenset({"customer_no", "region", "tenure"}),
+        masks=(("region", Mask.ADDRESS),),
+        clear=frozenset({"tenure"}),
         rows=(Span(column="region", in_=frozenset({"成都", "眉山"})),),
         models=frozenset({"a" * 64}),
         release=Release(class_=ReleaseClass.A, group_by=frozenset({"region"}), min_group=10, **PLAIN),

@@ -14,12 +14,16 @@ from shudu.agreements.codes import ReleaseClass, UseAction
 from shudu.agreements.evaluation import ProposedUse, evaluate, evaluate_onward
 from shudu.agreements.spans import Span
 from shudu.agreements.terms import ALL, NOTHING, Nothing, Onward, Release, Terms, to_json
+from shudu.lake.types import Mask
 from shudu.policy.types import Decision, Reason, Text
 from unit.agreements.conftest import PLAIN
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 UNTIL = datetime(2026, 12, 31, 15, 59, 59, 999999, tzinfo=UTC)
-OPERANDS = ["assignee", "purposes", "bases", "actions", "columns", "rows", "models", "release", "runs", "window"]
+OPERANDS = [
+    *("assignee", "purposes", "bases", "actions", "columns", "masks", "clear", "rows", "models", "release"),
+    *("runs", "window"),
+]
 HAN = re.compile(r"[\u4e00-\u9fff]")
 
 
@@ -69,6 +73,9 @@ def released(**change: Any) -> dict[str, Any]:
         ({"actions": frozenset({"compute", "teleport"}), "release": None}, "actions", "unknown code", "compute"),
         ({"actions": frozenset(), "release": None}, "actions", "none", "compute"),
         ({"columns": frozenset({"region", "income"})}, "columns", "income", "tenure"),
+        ({"masks": ()}, "masks", "none", "region (address to the street)"),
+        ({"masks": (("region", Mask.NAME),)}, "masks", "region (name)", "region (address to the street)"),
+        ({"clear": frozenset({"region"})}, "clear", "region", "tenure"),
         ({"rows": ()}, "rows", "all", "region"),
         ({"rows": (Span(column="region", in_=frozenset({"上海"})),)}, "rows", "region", "region"),
         ({"model": "b" * 64}, "models", "bbbbbbbbbbbb…", "aaaaaaaaaaaa…"),

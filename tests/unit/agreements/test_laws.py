@@ -28,9 +28,11 @@ from shudu.agreements.terms import (
     Window,
     make,
     onward_to_json,
+    shown,
     terms_sha256,
     to_json,
 )
+from shudu.lake.types import Mask
 
 # Small tables, so that any two terms often share something.
 PARTIES = st.sampled_from(["pty_a", "pty_b"])
@@ -57,8 +59,19 @@ def spans(draw: st.DrawFn) -> Span:
         return Span(column=column, in_=draw(some(NUMBERS | WORDS)))
     kind = draw(st.sampled_from([NUMBERS, WORDS]))
     low, high = sorted([draw(kind), draw(kind)])
-    from_, to = draw(st.sampled_from([(low, high), (low, None), (None, high)]))
-    return Span(column=column, from_=from_, to=to)
+    ends = draw(
+        st.sampled_from([("from_", "to"), ("above", "to"), ("from_", "below"), ("from_",), ("above",), ("below",)])
+    )
+    if len(ends) == 2 and low == high:
+        ends = ("from_", "to")
+    given = {end: low if end in ("from_", "above") else high for end in ends}
+    but = draw(st.none() | st.frozensets(NUMBERS | WORDS, min_size=1, max_size=2))
+    form = draw(st.sampled_from(["interval", "but", "null"]))
+    if form == "null":
+        return Span(column=column, null=draw(st.booleans()))
+    if form == "but" and but:
+        return Span(column=column, except_=but)
+    return Span(column=column, except_=but, **given)
 
 
 @st.composite
@@ -68,6 +81,9 @@ def windows(draw: st.DrawFn) -> Window:
 
 
 ROWS = st.lists(spans(), max_size=2).filter(lambda rows: conjunction(rows) is not None).map(tuple)
+MASKED = st.dictionaries(COLUMNS, st.sampled_from([Mask.NAME, Mask.MOBILE, Mask.WHOLE])).map(
+    lambda masks: tuple(sorted(masks.items()))
+)
 RELEASES = st.builds(
     Release,
     class_=st.just(ReleaseClass.A),
@@ -90,12 +106,13 @@ RELEASES = st.builds(
 @st.composite
 def uses(draw: st.DrawFn) -> Use:
     actions = draw(some(ACTIONS))
+    columns = draw(st.just(ALL) | st.frozensets(COLUMNS))
     return Use(
         assignee=draw(st.none() | PARTIES),
         purposes=draw(some(PURPOSES)),
         bases=draw(some(BASES)),
         actions=actions,
-        columns=draw(st.just(ALL) | st.frozensets(COLUMNS)),
+        **shown(columns, dict(draw(MASKED)), draw(st.frozensets(COLUMNS))),
         rows=draw(ROWS),
         models=draw(st.just(ALL) | some(DIGESTS)),
         release=draw(RELEASES) if actions & RELEASING else None,
@@ -113,9 +130,10 @@ ONWARDS = st.builds(
     on_revocation=st.sampled_from(list(OnRevocation)),
 )
 TERMS = st.builds(make, uses(), ONWARDS | st.just(NOTHING))
-# Actions and release are changed together, or terms would come out that cannot be.
-CHANGES: list[tuple[str, ...]] = [(name,) for name in Use.model_fields if name not in ("actions", "release")]
-CHANGES += [("actions", "release"), ("release",), ("onward",)]
+# Actions and release are changed together, and columns with their masks, or terms would come out that cannot be.
+TOGETHER = [("actions", "release"), ("columns", "masks", "clear")]
+CHANGES: list[tuple[str, ...]] = [(name,) for name in Use.model_fields if name not in {*TOGETHER[0], *TOGETHER[1]}]
+CHANGES += [*TOGETHER, ("release",), ("onward",)]
 
 
 @st.composite
@@ -150,6 +168,8 @@ def proposals(draw: st.DrawFn, *near: Terms | Nothing) -> ProposedUse:
         bases=draw(st.frozensets(BASES)),
         actions=actions,
         columns=draw(st.frozensets(COLUMNS)),
+        masks=draw(MASKED),
+        clear=draw(st.frozensets(COLUMNS, max_size=1)),
         rows=draw(ROWS),
         model=draw(st.none() | DIGESTS),
         release=draw(st.none() | RELEASES),
@@ -282,9 +302,11 @@ def test_what_a_result_carries_survives_json(onward: Onward | Nothing) -> None:
     assert onward_from_json(json.loads(json.dumps(onward_to_json(onward)))) == onward
 
 
-# Every interval drawn above has its ends in these halves, so they tell any two spans of numbers or words apart.
-POINTS: list[Any] = [half / 2 for half in range(-2, 12)] + ["", "a", "ab", "b", "bb", "成都", "成都市", "𠮷", "𠮷𠮷"]
-CANONICAL = spans().map(lambda span: conjunction([span])).map(lambda rows: rows[0] if rows else None)
+# Every interval drawn above has its ends in these quarters and more of them inside: they tell any two spans apart.
+POINTS: list[Any] = (
+    [None] + [quarter / 4 for quarter in range(-4, 24)] + ["", "a", "ab", "b", "bb", "成都", "成都市", "𠮷", "𠮷𠮷"]
+)
+CANONICAL = spans().map(lambda span: conjunction([span])).filter(bool).map(lambda rows: rows[0])
 
 
 @given(CANONICAL, CANONICAL)
@@ -301,12 +323,16 @@ def test_spans_agree_with_their_points(a: Span, b: Span) -> None:
         assert any(a.holds(point) and not b.holds(point) for point in POINTS)
     elif a.in_ is not None:
         assert any(not b.holds(value) for value in a.in_)
+    else:
+        assert b.in_ is not None, "an interval holds more than any set"
 
 
 @pytest.mark.parametrize(
     ("one", "other"),
     [
         ({"column": "age", "from": 3, "to": 3}, {"column": "age", "in": [3]}),
+        ({"column": "age", "from": 3, "except": [3, 2, "x"]}, {"column": "age", "above": 3, "to": None}),
+        ({"column": "age", "from": 3, "to": 4, "except": [3, 9]}, {"column": "age", "above": 3, "to": 4}),
         ({"column": "age", "in": [1.0, 2]}, {"column": "age", "in": [2, 1, 1]}),
         ({"column": "name", "in": ["e\u0301"]}, {"column": "name", "in": ["é"]}),
     ],

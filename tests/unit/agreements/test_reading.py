@@ -46,6 +46,7 @@ GOLDEN = """
             "window": {"from": null, "until": null}, "on_revocation": "stand"}}
 """
 GOLDEN_SHA256 = "eaf691aec1b404373c1355f2373512dba829eff5a2d19d4fcb3ad56d4c220e7d"
+GOLDEN_3_SHA256 = "edd2450fe68e7a8fe24523fbdbbb637d94a7d22df58f9af4da1d33bb0bf51bde"
 GOLDEN_2_SHA256 = "f4f66c77897b7de9923b9e2c617b4be105b1a9b17097870068ebd798a89a925e"
 
 EXPECTED = make(
@@ -55,6 +56,8 @@ EXPECTED = make(
         bases=frozenset({Basis.NO_PERSONAL_DATA}),
         actions=frozenset({UseAction.COMPUTE, UseAction.DELIVER_DERIVED}),
         columns=frozenset({"age", "region", "customer_no"}),
+        masks=(),
+        clear=frozenset(),
         rows=(Span(column="region", in_=frozenset({"眉山", "成都"})), Span(column="age", from_=18)),
         models=frozenset({"0123456789abcdef" * 4}),
         release=Release(class_=ReleaseClass.A, group_by=frozenset({"region"}), min_group=10, **PLAIN),
@@ -81,13 +84,53 @@ def test_the_golden_row_of_version_1() -> None:
     assert hashlib.sha256(rfc8785.dumps(golden())).hexdigest() == GOLDEN_SHA256
 
 
-def test_the_golden_row_of_version_2() -> None:
+def golden_2() -> dict[str, Any]:
     row = golden()
     row["v"] = 2
     row["use"]["release"] |= {"label": None, "metrics": [], "review": False}
-    assert to_json(EXPECTED) == row
-    assert from_json(row) == EXPECTED
-    assert terms_sha256(EXPECTED) == GOLDEN_2_SHA256
+    return row
+
+
+def test_the_golden_row_of_version_2() -> None:
+    assert from_json(golden_2()) == EXPECTED
+    assert hashlib.sha256(rfc8785.dumps(golden_2())).hexdigest() == GOLDEN_2_SHA256
+
+
+def test_the_golden_row_of_version_3() -> None:
+    row = golden_2()
+    row["v"] = 3
+    row["use"] |= {
+        "masks": {"age": "whole"},
+        "clear": ["region"],
+        "rows": [
+            {"column": "age", "above": 18, "below": 65, "except": [40]},
+            {"column": "customer_no", "null": False},
+            {"column": "region", "except": ["眉山"]},
+        ],
+    }
+    read = from_json(row)
+    assert to_json(read) == row
+    assert terms_sha256(read) == GOLDEN_3_SHA256
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"masks": {"age": "whole"}, "clear": ["age"]},
+        {"masks": {"phone": "mobile"}},
+        {"clear": ["phone"]},
+        {"masks": {"age": "thin"}},
+        {"rows": [{"column": "age", "null": True, "in": [1]}]},
+        {"rows": [{"column": "age", "from": 1, "above": 1, "to": None}]},
+        {"rows": [{"column": "age", "above": 1, "to": 1}]},
+        {"rows": [{"column": "age", "from": 1, "to": 1, "except": [1]}]},
+    ],
+)
+def test_masks_and_rows_that_cannot_be(wrong: dict[str, Any]) -> None:
+    row = to_json(EXPECTED)
+    row["use"] |= wrong
+    with pytest.raises(Invalid):
+        from_json(row)
 
 
 @pytest.mark.parametrize(
@@ -132,7 +175,7 @@ def test_an_older_row_is_brought_up_step_by_step() -> None:
     assert upcast(new, {1: to_2, 2: to_3}, 3) == new
 
 
-@pytest.mark.parametrize("version", [0, 3, None, "1", True, 1.5])
+@pytest.mark.parametrize("version", [0, 4, None, "1", True, 1.5])
 def test_a_version_nobody_knows_is_refused(version: Any) -> None:
     with pytest.raises(Invalid) as caught:
         from_json({**golden(), "v": version})
@@ -255,5 +298,5 @@ def test_special_values_stand_in_the_json() -> None:
     terms = from_json(row)
     assert (terms.use.columns, terms.use.models, terms.onward) == (ALL, ALL, NOTHING)
     assert to_json(terms) == row
-    assert onward_to_json(NOTHING) == {"v": 2, "onward": "nothing"}
+    assert onward_to_json(NOTHING) == {"v": 3, "onward": "nothing"}
     assert onward_from_json({"v": 1, "onward": copy.deepcopy(golden()["onward"])}) == EXPECTED.onward

@@ -10,6 +10,7 @@ from shudu.catalog import actions, codes, queries
 from shudu.catalog.models import Version
 from shudu.catalog.types import CoreFields, PublishTable
 from shudu.lake import queries as lake
+from shudu.lake.types import View
 from shudu.policy.models import Outbox
 from shudu.policy.types import Conflict, Invalid, NotFound
 from unit.agreements.conftest import Market, market
@@ -36,7 +37,7 @@ def test_entry_version_rights_and_record(market: Market, table: Path) -> None:
     assert recorded["files"] == {file.name: file.sha256 for file in queries.files(version)}
     assert "𠮷野" not in str(recorded)
     shape = queries.shape(asset.id)
-    read = lake.store().read_table(queries.files(version), queries.place(version), ["姓名"])
+    read = lake.store().read_table(queries.files(version), queries.place(version), View(("姓名",)))
     assert read.column(0).to_pylist() == ["𠮷野", "䶮"]
     assert shape.entity_key == "id"
 

@@ -171,3 +171,30 @@ def test_offers_that_cannot_be(city: Market, changes: dict[str, Any], code: str)
     with pytest.raises(Invalid) as caught:
         city.live(**changes)
     assert caught.value.code == code
+
+
+def test_only_the_agreed_rows_are_scored_and_counted(city: Market) -> None:
+    run = sold(city, city.buyer, group_by=("plan",), where=["region = 西", "plan in A, B"])
+    assert [(row["plan"], row["entities"]) for row in product(run)] == [("A", "40"), ("B", "30")]
+    assert run.meters["rows_in"] == 70
+
+
+def test_rows_chosen_so_that_a_few_are_left_out_tell_nobody_apart(city: Market) -> None:
+    """Everybody, and everybody but the three of the east's plan C: their difference is the three."""
+    assert [row["entities"] for row in product(sold(city, city.buyer, group_by=("region",)))] == ["73", "78"]
+    without = sold(city, city.modeller, group_by=("region",), where=["plan in A, B"])
+    told = {row["region"]: int(row["entities"]) for row in product(without)} if without.state == "closed" else {}
+    assert told.get("东") != 70
+    assert told.get("西") != 70
+    differencing = next(check for check in without.checks if check["name"] == "differencing")
+    assert differencing["evidence"]["releases_compared"] == 1
+
+
+def test_no_row_left_is_withheld_like_any_other(city: Market) -> None:
+    none = sold(city, city.buyer, group_by=("region",), where=["tenure > 1000"])
+    assert (none.state, none.error["code"]) == ("failed", "release.withheld")
+
+
+def test_a_masked_group_is_grouped_as_it_is_shown(city: Market) -> None:
+    (row,) = product(sold(city, city.buyer, group_by=("region",), masks={"region": "whole"}))
+    assert (row["region"], row["entities"]) == ("***", "151")

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from shudu.govern.anonymity import assess
 from shudu.govern.detectors import Kind
-from shudu.govern.masking import PRESETS, USUAL, WHOLE, masked
+from shudu.govern.masking import USUAL
+from shudu.lake.masks import PRESETS, WHOLE, Mask, masked
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +24,7 @@ def engine() -> duckdb.DuckDBPyConnection:
 def mask(engine: duckdb.DuckDBPyConnection, preset: str, value: str | None) -> str | None:
     table = pa.table({"值": pa.array([value], pa.string())})
     engine.register("one", table)
-    answer = engine.execute(f"SELECT {masked('值', preset)} FROM one").fetchone()
+    answer = engine.execute(f"SELECT {masked('值', Mask(preset))} FROM one").fetchone()
     assert answer is not None
     found: str | None = answer[0]
     return found

@@ -15,7 +15,7 @@ import pyarrow.parquet
 import pytest
 
 from shudu.lake.store import TableStore
-from shudu.lake.types import Column, Place, Stored, StoredFile
+from shudu.lake.types import Column, Condition, Mask, Op, Place, Stored, StoredFile, View
 from shudu.policy.types import Conflict, Invalid
 
 PLACE = Place("pty_one", "ast_one", "ver_one")
@@ -63,8 +63,23 @@ class TableStoreContract:
     def test_survives_json(self, stored: Stored) -> None:
         assert Stored.from_json(stored.to_json()) == stored
 
+    def test_a_view_is_all_that_is_read(self, store: TableStore, stored: Stored, tmp_path: Path) -> None:
+        rows = (Condition("tenure", Op.NOT_NULL), Condition("since", Op.GE, ("2020-01-01",)))
+        view = View(("no", "name", "since"), rows, {"name": Mask.NAME, "since": Mask.YEAR})
+        expected = {"no": ["K1", "K2"], "name": ["𠮷*", "a*"], "since": ["2020", "2021"]}
+        assert store.read_table(stored.files, PLACE, view).to_pydict() == expected
+        assert store.export_ipc(stored.files, PLACE, view, tmp_path / "data.arrow") == 2
+        assert pa.ipc.open_file(tmp_path / "data.arrow").read_all().to_pydict() == expected
+        asked = {"rows": "count(*)", "last": 'max("since")'}
+        assert store.measure(stored.files, PLACE, asked, view) == {"rows": 2, "last": "2021"}
+        nobody = View(("no",), (Condition("fee", Op.EQ, (-1,)),))
+        assert store.read_table(stored.files, PLACE, nobody).num_rows == 0
+        with pytest.raises(Invalid) as caught:
+            store.read_table(stored.files, PLACE, View(("no",), (Condition("absent", Op.NULL),)))
+        assert caught.value.code == "lake.column"
+
     def test_reads_columns_in_the_order_asked(self, store: TableStore, stored: Stored) -> None:
-        table = store.read_table(stored.files, PLACE, ["since", "no", "tenure", "name"])
+        table = store.read_table(stored.files, PLACE, View(("since", "no", "tenure", "name")))
         assert table.to_pydict() == {
             "since": [date(2020, 2, 29), date(2021, 12, 31), date(1999, 1, 1)],
             "no": ["K1", "K2", "K3"],
@@ -75,7 +90,7 @@ class TableStoreContract:
 
     def test_exports_an_uncompressed_ipc_file(self, store: TableStore, stored: Stored, tmp_path: Path) -> None:
         target = tmp_path / "data.arrow"
-        assert store.export_ipc(stored.files, PLACE, ["fee", "code"], target) == 3
+        assert store.export_ipc(stored.files, PLACE, View(("fee", "code")), target) == 3
         with pa.memory_map(str(target)) as file, pa.ipc.open_file(file) as reader:
             before = pa.total_allocated_bytes()
             table = reader.read_all()
@@ -87,10 +102,10 @@ class TableStoreContract:
     def test_refuses_columns_that_are_not_there(self, store: TableStore, stored: Stored, tmp_path: Path) -> None:
         for asked in (["no", "secret"], ["NO"]):
             with pytest.raises(Invalid) as caught:
-                store.export_ipc(stored.files, PLACE, asked, tmp_path / "data.arrow")
+                store.export_ipc(stored.files, PLACE, View(tuple(asked)), tmp_path / "data.arrow")
             assert caught.value.code == "lake.column"
         with pytest.raises(ValueError, match="twice"):
-            store.read_table(stored.files, PLACE, ["no", "no"])
+            store.read_table(stored.files, PLACE, View(("no", "no")))
         assert not (tmp_path / "data.arrow").exists()
 
     def test_a_version_is_written_once(
@@ -99,7 +114,7 @@ class TableStoreContract:
         with pytest.raises(Conflict) as caught:
             store.write_csv(source, PLACE, key="no", encrypted=encrypted)
         assert caught.value.code == "lake.exists"
-        assert store.read_table(stored.files, PLACE, ["no"]).num_rows == 3
+        assert store.read_table(stored.files, PLACE, View(("no",))).num_rows == 3
 
     def test_files_come_back_as_they_were(self, store: TableStore, encrypted: bool, home: Path, tmp_path: Path) -> None:
         content = {"product.csv": "甲,乙\n".encode(), "model.json": os.urandom(3_000_000), "empty.txt": b""}
@@ -134,7 +149,7 @@ class TableStoreContract:
         sink = pa.BufferOutputStream()
         pa.parquet.write_table(table, sink)
         files = store.write_files({"product.parquet": sink.getvalue().to_pybytes()}, PLACE, encrypted=encrypted)
-        assert store.read_table(files, PLACE, ["mean", "group"]) == table.select(["mean", "group"])
+        assert store.read_table(files, PLACE, View(("mean", "group"))) == table.select(["mean", "group"])
 
     def test_damage_is_noticed_before_anything_is_handed_out(
         self, store: TableStore, stored: Stored, encrypted: bool, home: Path, tmp_path: Path
@@ -150,8 +165,8 @@ class TableStoreContract:
             for hand_out in (
                 lambda file=file, where=where: store.read_file(file, where),
                 lambda file=file, where=where: store.copy_file(file, where, target),
-                lambda file=file, where=where: store.read_table([file], where, ["no"]),
-                lambda file=file, where=where: store.export_ipc([file], where, ["no"], tmp_path / "data.arrow"),
+                lambda file=file, where=where: store.read_table([file], where, View(("no",))),
+                lambda file=file, where=where: store.export_ipc([file], where, View(("no",)), tmp_path / "data.arrow"),
             ):
                 with pytest.raises(Conflict) as caught:
                     hand_out()
@@ -175,7 +190,7 @@ class TableStoreContract:
         store.erase(PLACE)
         assert not (home / PLACE.folder).exists()
         with pytest.raises(Conflict):
-            store.read_table(stored.files, PLACE, ["no"])
+            store.read_table(stored.files, PLACE, View(("no",)))
         assert store.read_file(other, OTHER) == b"stays"
         assert not list((home / "lake" / ".staging").iterdir())
 

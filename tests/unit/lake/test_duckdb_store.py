@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from shudu.lake.store import DuckDBStore
+from shudu.lake.types import View
 from unit.lake.contract import PLACE, TABLE, TableStoreContract
 
 pytestmark = pytest.mark.django_db
@@ -38,5 +39,5 @@ class TestDuckDBStore(TableStoreContract):
         path = write("no,half\n" + "".join(f"{number},{number % 7}\n" for number in range(rows)))
         stored = store.write_csv(path, PLACE, key="no")
         assert pq.ParquetFile(store.home / stored.files[0].path).num_row_groups > 1
-        assert store.read_table(stored.files, PLACE, ["no"])["no"].to_pylist() == list(range(rows))
-        assert store.export_ipc(stored.files, PLACE, ["half"], tmp_path / "data.arrow") == rows
+        assert store.read_table(stored.files, PLACE, View(("no",)))["no"].to_pylist() == list(range(rows))
+        assert store.export_ipc(stored.files, PLACE, View(("half",)), tmp_path / "data.arrow") == rows

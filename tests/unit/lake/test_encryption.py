@@ -10,7 +10,7 @@ import pytest
 
 from shudu.lake.engine import connect
 from shudu.lake.store import DuckDBStore
-from shudu.lake.types import Place
+from shudu.lake.types import Place, View
 from shudu.policy.types import Conflict
 
 PLACE = Place("pty_one", "ast_one", "ver_one")
@@ -55,7 +55,7 @@ def test_no_cell_stands_in_the_stored_bytes(tmp_path: Path, cells: list[list[str
         data = stored_bytes(store)
         assert (count_found(data, cells) == 0) is encrypted
         assert (b"secret_name" not in data) is encrypted
-        read = store.read_table(stored.files, PLACE, ["no", "secret_name", "district"])
+        read = store.read_table(stored.files, PLACE, View(("no", "secret_name", "district")))
         assert [list(row.values()) for row in read.to_pylist()] == cells
 
 
@@ -65,8 +65,8 @@ def test_the_wrong_key_fails_in_words(tmp_path: Path, cells: list[list[str]], wr
     [file] = right.write_files({"model.json": b"{}"}, Place("o", "a", "v"), encrypted=True)
     wrong = DuckDBStore(tmp_path / "home", FixedKeys(os.urandom(32)))
     for read in (
-        lambda: wrong.read_table(stored.files, PLACE, ["name"]),
-        lambda: wrong.export_ipc(stored.files, PLACE, ["name"], tmp_path / "data.arrow"),
+        lambda: wrong.read_table(stored.files, PLACE, View(("name",))),
+        lambda: wrong.export_ipc(stored.files, PLACE, View(("name",)), tmp_path / "data.arrow"),
         lambda: wrong.read_file(file, Place("o", "a", "v")),
         lambda: wrong.copy_file(file, Place("o", "a", "v"), tmp_path / "model.json"),
     ):
@@ -87,7 +87,7 @@ def test_an_erased_version_stays_unreadable_from_a_backup(store: DuckDBStore, wr
     path.parent.mkdir(parents=True)
     path.write_bytes(backup)
     with pytest.raises(Conflict) as caught:
-        store.read_table(stored.files, PLACE, ["no"])
+        store.read_table(stored.files, PLACE, View(("no",)))
     assert caught.value.code == "lake.key_destroyed"
 
 

@@ -16,11 +16,11 @@ import django
 django.setup()
 from shudu.govern.observers import KeyObserver, LevelObserver
 from shudu.lake.store import DuckDBStore
-from shudu.lake.types import Place
+from shudu.lake.types import Place, View
 
 store = DuckDBStore(Path(sys.argv[2]), None, {"key": KeyObserver, "level": LevelObserver})
 stored = store.write_csv(Path(sys.argv[1]), Place("o", "a", "v"), key="no")
-store.export_ipc(stored.files, Place("o", "a", "v"), ["no", "text"], Path(sys.argv[2]) / "data.arrow")
+store.export_ipc(stored.files, Place("o", "a", "v"), View(("no", "text")), Path(sys.argv[2]) / "data.arrow")
 # Not ru_maxrss, which starts with what the parent held.
 print(stored.rows, int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) // 1024)
 """

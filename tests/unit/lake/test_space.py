@@ -12,7 +12,7 @@ import pytest
 from shudu.lake.actions import StoredDataKeys
 from shudu.lake.keys import Keyring
 from shudu.lake.store import DuckDBStore
-from shudu.lake.types import Place
+from shudu.lake.types import Place, View
 from shudu.policy.types import ShuduError
 from unit.lake.forked import run
 
@@ -48,7 +48,7 @@ def test_every_operation_says_that_space_ran_out(
     for work in (
         lambda: store.write_csv(source, third, key="no"),
         lambda: store.write_files({"model.json": b"x" * 500_000}, third),
-        lambda: store.export_ipc(stored.files, PLACE, ["no", "half"], target),
+        lambda: store.export_ipc(stored.files, PLACE, View(("no", "half")), target),
         lambda: store.copy_file(file, OTHER, target),
     ):
         code, message = starved(work, limit)

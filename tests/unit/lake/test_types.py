@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from shudu.lake.actions import StoredDataKeys
 from shudu.lake.keys import Keyring
 from shudu.lake.store import DuckDBStore
-from shudu.lake.types import Place, Stored
+from shudu.lake.types import Place, Stored, View
 
 PLACE = Place("pty_one", "ast_one", "ver_one")
 TYPES = {
@@ -59,7 +59,7 @@ def at(home: Path) -> DuckDBStore:
 
 
 def column(stored: Stored, home: Path, name: str = "a") -> list[object]:
-    values: list[object] = at(home).read_table(stored.files, PLACE, [name])[name].to_pylist()
+    values: list[object] = at(home).read_table(stored.files, PLACE, View((name,)))[name].to_pylist()
     return values
 
 
@@ -109,7 +109,7 @@ def test_a_late_value_decides_as_an_early_one_would(tmp_path: Path) -> None:
 
 def test_quoted_nothing_is_a_text_and_nothing_is_none(tmp_path: Path, write: Callable[..., Path]) -> None:
     stored = at(tmp_path).write_csv(write('a,b,c\nx,"",1\n"",,""\n'), PLACE, key=None)
-    assert at(tmp_path).read_table(stored.files, PLACE, ["a", "b", "c"]).to_pydict() == {
+    assert at(tmp_path).read_table(stored.files, PLACE, View(("a", "b", "c"))).to_pydict() == {
         "a": ["x", ""],
         "b": ["", None],
         "c": [1, None],
@@ -155,7 +155,7 @@ def check(rows: list[list[str]], end: str, quoting: int) -> None:
         table = [["r", *row] for row in rows]
         stored = put(table, Path(folder), end=end, quoting=quoting)
         names = [each.name for each in stored.columns]
-        read = at(Path(folder)).read_table(stored.files, PLACE, names)
+        read = at(Path(folder)).read_table(stored.files, PLACE, View(tuple(names)))
         assert read.num_rows == len(rows)
         for number, each in enumerate(stored.columns):
             found = read[each.name].to_pylist()
