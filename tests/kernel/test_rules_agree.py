@@ -25,7 +25,7 @@ from shudu.agreements.types import DraftOffer
 from shudu.catalog import actions as catalog
 from shudu.catalog import queries as catalog_read
 from shudu.catalog.models import Asset, Version
-from shudu.catalog.types import PublishModel, PublishTable
+from shudu.catalog.types import PublishModel, PublishTable, PublishVersion
 from shudu.cleanroom import actions as cleanroom
 from shudu.cleanroom import steps
 from shudu.cleanroom.models import Release
@@ -65,6 +65,7 @@ ROWS: dict[Permission, tuple[type[models.Model], ...]] = {
     Permission.ASSET_PUBLISH: (),
     Permission.ASSET_READ: (Asset,),
     Permission.ASSET_REVIEW: (Asset,),
+    Permission.ASSET_UPDATE: (Asset,),
     Permission.BACKUP_TAKE: (),
     Permission.FUNDS_DEPOSIT: (),
     Permission.LEDGER_FORGET: (),
@@ -174,7 +175,8 @@ class Town:
         self.publish(provider, self.table, "L5")
         reviewed = self.publish(others[0], self.table, "L5")
         catalog.review_level(self.operator, reviewed, "同意")
-        self.publish(others[0], self.table, "L3")
+        updated = self.publish(others[0], self.table, "L3")
+        catalog.publish_version(others[0], PublishVersion(asset=updated, source=self.few))
         erased, withdrawn = self.publish(provider, self.table, "L4"), self.publish(provider, self.table)
         catalog.erase(provider, Version.objects.get(binding__asset=erased).id)
         catalog.withdraw(provider, Version.objects.get(binding__asset=withdrawn).id, "owner")

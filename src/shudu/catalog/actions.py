@@ -1,4 +1,4 @@
-"""Every write of the catalogue: publish a table or a model, review a level, erase a version, enter a run's result."""
+"""Every write of the catalogue: tables, their versions, models, reviews of levels, erasing, and results of runs."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from shudu.policy.permissions import Permission
 from shudu.policy.rules import refuse_unless
 from shudu.policy.types import Actor, Conflict, Invalid, Text
 
-from . import codes, levels
+from . import codes, levels, updating
 from .model_kinds import ModelSpec, read_model
 from .models import Asset, Binding, LevelReview, Right, Version
 from .queries import asset as visible_asset
 from .queries import place
 from .queries import version as visible_version
-from .types import PublishModel, PublishTable, Result
+from .types import PublishModel, PublishTable, PublishVersion, Result
 
 MODEL_BYTES = 64 << 20
 CARD_BYTES = 1_000_000
@@ -59,10 +59,27 @@ def publish(actor: Actor, request: PublishTable, *, prepared: tuple[Place, Store
         findable=request.findable,
     )
     binding = Binding.objects.create(asset=asset, kind=Asset.Kind.TABLE, entity_key=request.key or "")
-    _first_version(binding, where, stored)
+    _enter_version(binding, where, stored)
     _all_rights(asset)
     record(asset.id, _published(asset, where.version, stored))
     return asset
+
+
+def _write_version(actor: Actor, request: PublishVersion) -> updating.Prepared:
+    asset = visible_asset(actor, request.asset)
+    return updating.write(asset, updating.writable(actor, asset), request)
+
+
+@action(Permission.ASSET_UPDATE, Event.VERSION_PUBLISHED, prepare=_write_version)
+def publish_version(actor: Actor, request: PublishVersion, *, prepared: updating.Prepared) -> Version:
+    """Publish a file as the next version of a table: in place of its rows, beside them, or by key.
+
+    Raises Conflict `version.overtaken` when another version came first: what was read is never what was lost.
+    """
+    asset = visible_asset(actor, request.asset)
+    require(actor, Permission.ASSET_UPDATE, asset)
+    binding = updating.writable(actor, asset)
+    return _next_version(asset, binding, prepared)
 
 
 def _write_model(actor: Actor, request: PublishModel) -> tuple[Place, Stored, ModelSpec]:
@@ -119,7 +136,7 @@ def publish_model(actor: Actor, request: PublishModel, *, prepared: tuple[Place,
             "card": spec.card,
         },
     )
-    _first_version(binding, where, stored)
+    _enter_version(binding, where, stored)
     _all_rights(asset)
     record(asset.id, _published(asset, where.version, stored))
     return asset
@@ -260,12 +277,34 @@ def _enter(where: Place, *, kind: str, code_kind: str = "", **fields: Any) -> As
     return asset
 
 
-def _first_version(binding: Binding, where: Place, stored: Stored) -> None:
-    Version.objects.create(
+def _next_version(asset: Asset, binding: Binding, prepared: updating.Prepared) -> Version:
+    locks.alone(f"versions of {binding.id}")  # of two at once, the second sees the first
+    updating.still_newest(asset, binding, prepared)
+    where, stored = prepared.place, prepared.stored
+    version = _enter_version(binding, where, stored, prepared.number + 1)
+    record(
+        version.id,
+        {
+            "asset": asset.id,
+            "version": version.id,
+            "number": version.number,
+            "mode": version.change.get("mode", ""),
+            "base": prepared.base,
+            "files": _digests(stored.files),
+            "source_sha256": stored.source_sha256,
+            "schema_sha256": _schema_sha256(stored),
+            "rows": stored.rows,
+        },
+    )
+    return version
+
+
+def _enter_version(binding: Binding, where: Place, stored: Stored, number: int = 1) -> Version:
+    return Version.objects.create(
         id=where.version,
         binding=binding,
         owner=where.owner,
-        number=1,
+        number=number,
         files=[file.to_json() for file in stored.files],
         columns=[column.to_json() for column in stored.columns],
         rows=stored.rows,
@@ -274,6 +313,7 @@ def _first_version(binding: Binding, where: Place, stored: Stored) -> None:
         recipe=stored.recipe,
         report=stored.report,
         side_files=[file.to_json() for file in stored.side_files],
+        change=stored.change.to_json() if stored.change else {},
     )
 
 
@@ -287,7 +327,6 @@ def _title(title: str, title_en: str | None) -> dict[str, str]:
 
 
 def _published(asset: Asset, version: str, stored: Stored) -> dict[str, Any]:
-    schema = [column.to_json() for column in stored.columns]
     return {
         "asset": asset.id,
         "owner": asset.owner,
@@ -297,9 +336,13 @@ def _published(asset: Asset, version: str, stored: Stored) -> dict[str, Any]:
         "version": version,
         "files": _digests(stored.files),
         "source_sha256": stored.source_sha256,
-        "schema_sha256": hashlib.sha256(rfc8785.dumps(schema)).hexdigest(),
+        "schema_sha256": _schema_sha256(stored),
         "rows": stored.rows,
     }
+
+
+def _schema_sha256(stored: Stored) -> str:
+    return hashlib.sha256(rfc8785.dumps([column.to_json() for column in stored.columns])).hexdigest()
 
 
 def _digests(files: tuple[StoredFile, ...]) -> dict[str, str]:

@@ -15,7 +15,17 @@ from shudu.policy.api import Call, Moment, Page, Paging, Upload, link, named
 from . import actions, queries
 from .models import Asset as AssetRow
 from .models import Version as VersionRow
-from .types import LanguageMap, ModelFields, Opinion, PublishModel, PublishTable, Reading, TableFields
+from .types import (
+    LanguageMap,
+    ModelFields,
+    Opinion,
+    PublishModel,
+    PublishTable,
+    PublishVersion,
+    Reading,
+    TableFields,
+    VersionFields,
+)
 
 assets = Router(tags=["assets"])
 models = Router(tags=["models"])
@@ -39,6 +49,17 @@ class StoredFile(BaseModel):
     sha256: str
 
 
+class Change(BaseModel):
+    """How a version came from the one before; a count is null where nobody counted."""
+
+    mode: str
+    base: str
+    added: int | None = None
+    changed: int | None = None
+    unchanged: int | None = None
+    removed: int | None = None
+
+
 class Version(BaseModel):
     """An immutable state of an asset. Its digests stay when its files are gone."""
 
@@ -49,6 +70,7 @@ class Version(BaseModel):
     rows: int
     files: list[StoredFile]
     source_sha256: str
+    change: Change | None
     created: Moment
 
     @classmethod
@@ -61,6 +83,7 @@ class Version(BaseModel):
             rows=row.rows,
             files=[StoredFile(name=one.name, bytes=one.bytes, sha256=one.sha256) for one in queries.files(row)],
             source_sha256=row.source_sha256,
+            change=Change(**row.change) if row.change else None,
             created=row.created,
         )
 
@@ -171,6 +194,32 @@ def preview_table(request: Call, fields: Reading, file: File[UploadedFile]) -> U
 @assets.get("/{asset}", response=AssetInFull, **named("查看数据资源", "An asset"))
 def get_asset(request: Call, asset: str) -> AssetInFull:
     return AssetInFull.of(queries.asset(request.auth, asset))
+
+
+@assets.get("/{asset}/versions", response=Page[Version], **named("版本列表", "The versions of an asset"))
+def list_versions(request: Call, asset: str) -> Page[Version]:
+    """Every version, newest first, whatever became of it."""
+    row = queries.asset(request.auth, asset)
+    return Page(items=[Version.of(one) for one in queries.versions_of(row.id)])
+
+
+_UPDATE = named("发布新版本", "Publish a version", example={"mode": "append"})
+
+
+@assets.post("/{asset}/versions", response={201: Version}, **_UPDATE)
+def publish_version(
+    request: Call, response: HttpResponse, asset: str, fields: VersionFields, file: File[UploadedFile]
+) -> Version:
+    """A file as the next version of a table, as one multipart form: part `fields` is JSON, part `file` the file.
+
+    It is read as the version before was. Of two at once one answers 409 and changes nothing.
+    """
+    upload = cast(Upload, file)
+    row = queries.asset(request.auth, asset)
+    order = PublishVersion(asset=row.id, source=upload.path, sha256=upload.sha256, **dict(fields))
+    made = actions.publish_version(request.auth, order, idempotency_key=request.idempotency_key)
+    response["Location"] = f"{request.path.partition('/assets/')[0]}/versions/{made.id}"
+    return Version.of(made)
 
 
 _REVIEW = named("记录级别审核", "Record the review of a level", example={"opinion": "同意使用。"})

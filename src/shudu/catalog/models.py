@@ -82,6 +82,8 @@ class Version(models.Model):
     recipe = models.JSONField(default=dict)
     report = models.JSONField(default=dict)
     side_files = models.JSONField(default=list)
+    # How it came from the version before (`lake.types.Change`); empty for the first.
+    change = models.JSONField(default=dict)
     created = models.DateTimeField(default=clock.now)
 
     class Meta:

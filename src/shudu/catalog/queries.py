@@ -102,6 +102,19 @@ def latest_of(asset_ids: Iterable[str]) -> dict[str, Version]:
     return {row.binding.asset_id: row for row in rows}
 
 
+def updatable(actor: Actor, asset_id: str) -> Asset:
+    """An asset of the actor's own, to publish a version of; anything else is not found or refused."""
+    row = asset(actor, asset_id)
+    refuse_unless(decide(actor, Permission.ASSET_UPDATE, row))
+    return row
+
+
+def newest_number(binding_id: str) -> int:
+    """The number of the newest version, whatever became of it; 0 where there is none."""
+    row = Version.objects.filter(binding=binding_id).order_by("-number").first()
+    return row.number if row else 0
+
+
 def version(actor: Actor, version_id: str) -> Version:
     """A version of an asset the actor may see the entry of, whatever its state; anything else is not found."""
     row = Version.objects.select_related("binding__asset").filter(pk=version_id).first()

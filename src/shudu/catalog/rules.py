@@ -39,6 +39,8 @@ def register() -> None:
     # How a file was read and what was put aside: rejected rows are rows of a table nobody else may read.
     grant(Permission.ASSET_INSPECT, owner)
     grant(Permission.ASSET_PUBLISH, holders(Role.PROVIDER))
+    # Together with the permission to publish: an owner that may no longer sell data adds none either.
+    grant(Permission.ASSET_UPDATE, owner)
     grant(Permission.MODEL_PUBLISH, holders(Role.MODELLER))
     grant(Permission.ASSET_REVIEW, holders(Role.AUTHORITY, Role.OPERATOR))
     # The worker erases or withdraws a result when the agreement it came from is revoked and says so.

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_serializer, model_validator
 
-from shudu.lake.types import Column, Reading, Recipe
+from shudu.lake.types import Column, Mode, Reading, Recipe
 from shudu.policy import plain_text
 
 from .levels import LEVELS as LEVELS
@@ -22,16 +22,19 @@ __all__ = [
     "LEVELS",
     "CoreFields",
     "LanguageMap",
+    "Mode",
     "ModelFields",
     "ModelSpec",
     "Offered",
     "Opinion",
     "PublishModel",
     "PublishTable",
+    "PublishVersion",
     "Reading",
     "Recipe",
     "Result",
     "TableFields",
+    "VersionFields",
     "refuse_model_files",
     "register_model_kind",
 ]
@@ -132,6 +135,33 @@ def _digest(source: Path) -> str:
 
 class PublishTable(_FromFile, TableFields):
     """A file to publish as a table; `source` lies on this machine."""
+
+
+class VersionFields(BaseModel):
+    """What a publisher says of a new version of a table.
+
+    The recipe of the version before is used again unless `reading` holds one. With `remove_missing`, an upsert takes
+    out the rows the file does not name. `expected` is the version this one is meant to follow.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    mode: Mode = Mode.REPLACE
+    remove_missing: bool = False
+    expected: Annotated[str, Field(max_length=64)] | None = None
+    reading: Reading = Reading()
+
+    @model_validator(mode="after")
+    def _only_by_key(self) -> VersionFields:
+        if self.remove_missing and self.mode != Mode.UPSERT:
+            raise ValueError("只有按主键更新才能删去未出现的行 / only an upsert can remove rows the file does not name")
+        return self
+
+
+class PublishVersion(_FromFile, VersionFields):
+    """A file to publish as a new version of the table `asset`; `source` lies on this machine."""
+
+    asset: str
 
 
 class ModelFields(BaseModel):

@@ -15,7 +15,7 @@ from .listing import After, Limit, show
 from .session import As, Home, Json, Key, session, showing, small, typed
 
 if TYPE_CHECKING:
-    from shudu.catalog.queries import Asset
+    from shudu.catalog.queries import Asset, Version
 
 models = typer.Typer(no_args_is_help=True, help="Models (模型).")
 JSON_BYTES = 1_000_000
@@ -239,6 +239,84 @@ def report(
         )
 
 
+def _version(row: Version) -> dict[str, Any]:
+    from shudu.catalog import queries
+
+    return {
+        "id": row.id,
+        "asset": row.binding.asset_id,
+        "number": row.number,
+        "state": str(row.state),
+        "rows": row.rows,
+        "change": row.change,
+        "files": {file.name: file.sha256 for file in queries.files(row)},
+        "source_sha256": row.source_sha256,
+        "created": row.created,
+    }
+
+
+@assets.command("update")
+def update(
+    asset: Annotated[str, typer.Argument(help="Asset id.")],
+    file: Annotated[Path, typer.Argument(help="The file with the new rows, of any format `publish` takes.")],
+    mode: Annotated[
+        str, typer.Option("--mode", help="replace all rows | append these | upsert: replace those with the same key")
+    ] = "replace",
+    remove_missing: Annotated[
+        bool, typer.Option("--remove-missing", help="With upsert: take out the rows whose key the file does not name.")
+    ] = False,
+    expected: Annotated[
+        str | None, typer.Option("--expected", metavar="VERSION", help="Refuse unless this is the newest live version.")
+    ] = None,
+    sheet: Annotated[
+        str, typer.Option("--sheet", metavar="NAME", help="The sheet, table, layer or file in it to read.")
+    ] = "",
+    tolerant: Annotated[
+        bool, typer.Option("--tolerant", help="Put wrong rows aside with reasons instead of stopping at the first.")
+    ] = False,
+    recipe: Annotated[
+        Path | None, typer.Option("--recipe", metavar="FILE", help="A recipe (JSON) in place of the kept one.")
+    ] = None,
+    home: Home = None,
+    as_: As = None,
+    json: Json = False,
+    key: Key = None,
+) -> None:
+    """Publish a file as the next version of a table; it is read as the version before was."""
+    with session(home, as_, json) as current:
+        from shudu.catalog import actions, queries
+        from shudu.catalog.types import PublishVersion, Reading
+
+        actor = current.actor()
+        told = _json_object(recipe, "publish.recipe", Text("配方文件", "recipe"))
+        request = typed(
+            PublishVersion,
+            asset=queries.asset(actor, asset).id,
+            source=file,
+            mode=mode,
+            remove_missing=remove_missing,
+            expected=expected,
+            reading=typed(Reading, sheet=sheet, tolerant=tolerant, recipe=told),
+        )
+        with showing(current):
+            row = actions.publish_version(actor, request, idempotency_key=key)
+        found = {"suggested_level": row.observations.get("level"), "report": row.report}
+        current.show({**_version(row), **found}, Text("新版本已发布。", "The new version is published."))
+
+
+@assets.command("versions")
+def versions(
+    asset: Annotated[str, typer.Argument(help="Asset id.")], home: Home = None, as_: As = None, json: Json = False
+) -> None:
+    """Every version of an asset, newest first, whatever became of it."""
+    with session(home, as_, json) as current:
+        from shudu.catalog import queries
+
+        row = queries.asset(current.actor(), asset)
+        rows = queries.versions_of(row.id)
+        show(current, "versions", rows, len(rows), _version, Text("版本", "versions"))
+
+
 @assets.command("erase")
 def erase(
     version: Annotated[str, typer.Argument(help="Version id.")],
@@ -263,16 +341,4 @@ def show_version(
     with session(home, as_, json) as current:
         from shudu.catalog import queries
 
-        row = queries.version(current.actor(), version)
-        current.show(
-            {
-                "id": row.id,
-                "asset": row.binding.asset_id,
-                "number": row.number,
-                "state": str(row.state),
-                "rows": row.rows,
-                "files": {file.name: file.sha256 for file in queries.files(row)},
-                "source_sha256": row.source_sha256,
-            },
-            Text("版本。", "The version."),
-        )
+        current.show(_version(queries.version(current.actor(), version)), Text("版本。", "The version."))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +24,9 @@ from .watch import watch
 TABLE = "data.parquet"
 REJECTED = "rejected.parquet"
 PREVIEW_ROWS = 10_000
+Finish = Callable[[Stored, Callable[[int], int]], Stored]
+"""What is done to a table once it is written, in the same staging folder; it may ask in which row of the file a row of
+the table stood."""
 
 
 def format_of(file: Held, reading: Reading) -> tuple[str, tuple[Note, ...]]:
@@ -44,8 +47,13 @@ def store(
     observers: Mapping[str, ObserverFactory],
     *,
     encrypted: bool,
+    finish: Finish | None = None,
 ) -> Stored:
     """Read, type, write and observe a file of any format in a staging folder."""
+
+    def row_at(index: int) -> int:
+        return landing.row_at(connection, index)
+
     format_, notes = format_of(file, reading)
     landed = landing.read(connection, file.handle, file.name, format_, reading, folder / "spill")
     landed = replace(landed, notes=(*notes, *landed.notes))
@@ -62,8 +70,8 @@ def store(
         report.rows_out,
         key,
         observers,
-        folder / "files",
-        row_at=lambda index: landing.row_at(connection, index),
+        [target],
+        row_at=row_at,
         row_bytes=max(weight, file.status.st_size / max(report.rows_in, 1)),
         encrypted=encrypted,
     )
@@ -74,7 +82,7 @@ def store(
     if aside.exists():
         rejected: int = one(connection, "SELECT count(*) FROM rejected")[0]
         side = (_file(place, aside, rejected),)
-    return replace(
+    stored = replace(
         stored,
         source_sha256=digest,
         source_bytes=file.status.st_size,
@@ -82,6 +90,7 @@ def store(
         report=report.model_dump(mode="json"),
         side_files=side,
     )
+    return finish(stored, row_at) if finish else stored
 
 
 def described(
@@ -91,21 +100,26 @@ def described(
     rows: int,
     key: str | None,
     observers: Mapping[str, ObserverFactory],
-    files: Path,
+    targets: Sequence[Path],
     *,
     row_at: Callable[[int], int],
     row_bytes: float,
     encrypted: bool,
 ) -> Stored:
-    """Read back what was written to `files`, show it to the observers, and say what is stored. Raises Invalid for a key
-    that is none."""
-    target = files / TABLE
-    table = parquet([target], encrypted=encrypted, options=", file_row_number = true")
+    """Read back what was written to `targets`, show it to the observers, and say what is stored.
+
+    Raises Invalid for a key that is none.
+    """
+    table = parquet(targets, encrypted=encrypted, options=", file_row_number = true")
     key_column = next((column for column in columns if column.name == key), None)
+    counts = [rows]
+    if len(targets) > 1:
+        each = (parquet([target], encrypted=encrypted) for target in targets)
+        counts = [one(connection, f"SELECT count(*) FROM {one_file}")[0] for one_file in each]  # noqa: S608 - ours
     found = watch(connection, table, columns, rows, key_column, row_at, observers, row_bytes=row_bytes)
     sensitive = _sensitive(found)
     return Stored(
-        files=(_file(place, target, rows),),
+        files=tuple(_file(place, target, each) for target, each in zip(targets, counts, strict=True)),
         columns=tuple(replace(column, sensitivity=sensitive.get(column.name)) for column in columns),
         rows=rows,
         source_sha256="",

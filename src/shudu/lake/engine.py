@@ -39,12 +39,17 @@ def connect(spill: Path | None = None, *, secret: bytes | None = None) -> Iterat
     try:
         connection.execute("SET enable_progress_bar = false")
         if secret is not None:
-            # Without httpfs the engine can read encrypted Parquet but not write it.
-            connection.execute(f"LOAD {literal(str(extension('httpfs')))}")
-            connection.execute(f"PRAGMA add_parquet_key('{KEY_NAME}', '{base64.b64encode(secret).decode()}')")
+            unlock(connection, KEY_NAME, secret)
         yield connection
     finally:
         connection.close()
+
+
+def unlock(connection: duckdb.DuckDBPyConnection, name: str, secret: bytes) -> None:
+    """Let the connection read and write Parquet encrypted under `secret` (32 bytes), which SQL then calls `name`."""
+    # Without httpfs the engine can read encrypted Parquet but not write it.
+    connection.execute(f"LOAD {literal(str(extension('httpfs')))}")
+    connection.execute(f"PRAGMA add_parquet_key('{name}', '{base64.b64encode(secret).decode()}')")
 
 
 def _plain(value: str | int | bool) -> str:
@@ -68,10 +73,10 @@ def extension(name: str) -> Path:
     )
 
 
-def parquet(paths: Sequence[Path], *, encrypted: bool, options: str = "") -> str:
-    """A table function that reads these files in this order."""
-    key = f", encryption_config = {{footer_key: '{KEY_NAME}'}}" if encrypted else ""
-    return f"read_parquet([{', '.join(literal(str(path)) for path in paths)}]{key}{options})"
+def parquet(paths: Sequence[Path], *, encrypted: bool, options: str = "", key: str = KEY_NAME) -> str:
+    """A table function that reads these files in this order; `key` names the key that `unlock` was given."""
+    secret = f", encryption_config = {{footer_key: '{key}'}}" if encrypted else ""
+    return f"read_parquet([{', '.join(literal(str(path)) for path in paths)}]{secret}{options})"
 
 
 def one(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[Any, ...]:

@@ -228,7 +228,7 @@ def write(
         for number, (column, candidates) in enumerate(zip(columns, landed.decided, strict=True))
     ]
     group = max(2_048, min(ROW_GROUP, int(ROW_GROUP_BYTES / max(weight or 1, 1))))
-    stats = _copy(
+    stats = copy(
         connection,
         f"SELECT {', '.join(chosen)} FROM source WHERE problem IS NULL",
         target,
@@ -237,7 +237,7 @@ def write(
         encrypted,
     )
     if one(connection, "SELECT count(*) FROM rejected")[0]:
-        _copy(connection, 'SELECT * FROM rejected ORDER BY row, "column"', aside, REJECTED, 2_048, encrypted)
+        copy(connection, 'SELECT * FROM rejected ORDER BY row, "column"', aside, REJECTED, 2_048, encrypted)
     counts = dict(connection.execute("SELECT code, count(DISTINCT row) FROM rejected GROUP BY code").fetchall())
     rows = int(stats[0])
     report = Report(
@@ -259,9 +259,10 @@ def _weight(landed: Landed) -> str:
     return " + ".join(parts)
 
 
-def _copy(
+def copy(
     connection: duckdb.DuckDBPyConnection, query: str, target: Path, names: Sequence[str], group: int, encrypted: bool
 ) -> tuple[int, dict[str, dict[str, str]]]:
+    """Write what `query` gives as one Parquet file; returns its rows and what the engine knows of each column."""
     ids = ", ".join(f"{quoted(name)}: {number}" for number, name in enumerate(names, 1))
     key = f", ENCRYPTION_CONFIG {{footer_key: '{KEY_NAME}'}}" if encrypted else ""
     row = one(

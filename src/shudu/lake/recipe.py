@@ -49,6 +49,11 @@ class Recipe(BaseModel):
     crs: Annotated[str, Field(max_length=40)] = ""
     moved_from: Annotated[str, Field(max_length=40)] = ""
 
+    @property
+    def empty(self) -> bool:
+        """Does it say nothing?"""
+        return self == Recipe()
+
 
 class Reading(BaseModel):
     """What a publisher says about reading a file: its recipe or a part of one, and what to do with rows that are wrong.

@@ -15,7 +15,7 @@ import pyarrow.parquet
 
 from shudu.policy.types import Conflict, Invalid, Text
 
-from . import arrival, folders, ingest, swift
+from . import arrival, combining, folders, ingest, swift
 from .arrival import no_key
 from .engine import connect, explained, one, parquet
 from .keys import new_secret, seal, unseal
@@ -30,7 +30,7 @@ from .reading import (
     tables_of,
     write_ipc,
 )
-from .types import ObserverFactory, Place, Reading, Stored, StoredFile, Understood
+from .types import Base, Mode, ObserverFactory, Place, Reading, Stored, StoredFile, Understood
 from .view import View
 
 
@@ -62,8 +62,12 @@ class TableStore(Protocol):
         *,
         key: str | None,
         encrypted: bool = False,
+        base: Base | None = None,
     ) -> Stored:
         """Store a file of any format as a table, with the recipe it was read by and a report on its rows.
+
+        With a `base`, the table is the base's with the file's rows added or put in the place of those with their key
+        (`Mode`); recipe, report and side files are the new file's, all else is of the whole.
 
         Raises what `write_csv` does, and Invalid with the row and the column at fault for what the reading does not
         allow; then nothing is stored. Rows put aside lie in a side file: rows in = rows out + rejected.
@@ -149,6 +153,7 @@ class DuckDBStore:
         *,
         key: str | None,
         encrypted: bool = False,
+        base: Base | None = None,
     ) -> Stored:
         with ingest.held(source, self.max_bytes) as file, explained():
             plan = swift.plan(file, reading)
@@ -157,13 +162,23 @@ class DuckDBStore:
                     raise no_key(key)
                 try:
                     with self._writing(place, encrypted) as (folder, connection):
+                        finish = self._onto(base, connection, folder, place, key, encrypted)
                         return swift.store(
-                            connection, plan.opened, folder, place, key, self.observers, encrypted=encrypted, plan=plan
+                            connection,
+                            plan.opened,
+                            folder,
+                            place,
+                            key,
+                            {} if finish else self.observers,
+                            encrypted=encrypted,
+                            plan=plan,
+                            finish=finish,
                         )
                 except (Invalid, ingest.Misfit) as error:
                     if not plan.again(error, file):
                         raise
             with self._writing(place, encrypted) as (folder, connection):
+                finish = self._onto(base, connection, folder, place, key, encrypted)
                 return arrival.store(
                     connection,
                     file,
@@ -172,9 +187,33 @@ class DuckDBStore:
                     folder,
                     place,
                     key,
-                    self.observers,
+                    {} if finish else self.observers,
                     encrypted=encrypted,
+                    finish=finish,
                 )
+
+    def _onto(
+        self,
+        base: Base | None,
+        connection: duckdb.DuckDBPyConnection,
+        folder: Path,
+        place: Place,
+        key: str | None,
+        encrypted: bool,
+    ) -> arrival.Finish | None:
+        """What makes the whole table of `base` and of the file just written; nothing where the file is the whole."""
+        if base is None or base.mode == Mode.REPLACE:
+            return None
+
+        def finish(new: Stored, row_at: Callable[[int], int]) -> Stored:
+            paths = [self._path(file, base.place) for file in base.files]
+            secret = self.keys.secret(base.place) if any(map(is_encrypted_parquet, paths)) else None
+            old = combining.opened(connection, base, paths, secret)
+            return combining.combine(
+                connection, old, new, folder, place, key, self.observers, row_at, encrypted=encrypted
+            )
+
+        return finish
 
     def preview(self, source: Path, reading: Reading) -> Understood:
         with (

@@ -128,6 +128,7 @@ def store(
     *,
     encrypted: bool,
     plan: Plan | None = None,
+    finish: arrival.Finish | None = None,
 ) -> Stored:
     """Parse, type, write and observe a clean file in a staging folder. Raises Invalid or Misfit for one that is not."""
     files = folder / "files"
@@ -145,7 +146,7 @@ def store(
         written.rows,
         key,
         observers,
-        files,
+        [files / arrival.TABLE],
         row_at=row_at,
         row_bytes=source.row_bytes,
         encrypted=encrypted,
@@ -157,4 +158,5 @@ def store(
     columns = tuple(described(column, each) for column, each in zip(plan.recipe.columns, written.spelled, strict=True))
     report = Report(rows_in=written.rows, rows_out=written.rows, notes=(*plan.notes, *spelled_notes(columns)))
     recipe = plan.recipe.model_copy(update={"columns": columns})
-    return replace(stored, recipe=recipe.model_dump(mode="json"), report=report.model_dump(mode="json"))
+    stored = replace(stored, recipe=recipe.model_dump(mode="json"), report=report.model_dump(mode="json"))
+    return finish(stored, row_at) if finish else stored

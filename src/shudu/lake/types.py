@@ -107,6 +107,40 @@ class Column:
         return cls(**value)
 
 
+class Mode(StrEnum):
+    """What a new version does with the rows of the one before."""
+
+    REPLACE = "replace"
+    APPEND = "append"
+    UPSERT = "upsert"
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The version a new one is made from, and how. `remove_missing`: what the new file does not name goes (upsert)."""
+
+    place: Place
+    files: tuple[StoredFile, ...]
+    columns: tuple[Column, ...]
+    mode: Mode
+    remove_missing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """How a version differs from its base, in rows; None where nobody counted."""
+
+    mode: Mode
+    base: str
+    added: int | None = None
+    changed: int | None = None
+    unchanged: int | None = None
+    removed: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
 @dataclass(frozen=True, slots=True)
 class Stored:
     """A table as it was stored, with the digest of the file it came from and what the observers found.
@@ -124,6 +158,7 @@ class Stored:
     recipe: dict[str, Any] = field(default_factory=dict)
     report: dict[str, Any] = field(default_factory=dict)
     side_files: tuple[StoredFile, ...] = ()
+    change: Change | None = None
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self) | {
@@ -137,7 +172,8 @@ class Stored:
         files = tuple(StoredFile.from_json(file) for file in value["files"])
         columns = tuple(Column.from_json(column) for column in value["columns"])
         side = tuple(StoredFile.from_json(file) for file in value.get("side_files", ()))
-        return cls(**{**value, "files": files, "columns": columns, "side_files": side})
+        change = Change(**value["change"]) if value.get("change") else None
+        return cls(**{**value, "files": files, "columns": columns, "side_files": side, "change": change})
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,7 @@ class Event(StrEnum):
     TOKEN_REVOKED = "token.revoked"
     UPLOAD_RECEIVED = "upload.received"
     VERSION_ERASED = "version.erased"
+    VERSION_PUBLISHED = "version.published"
     VERSION_WITHDRAWN = "version.withdrawn"
 
 
@@ -104,6 +105,9 @@ LEAVES: dict[Event, Leaf] = {
     Event.TOKEN_REVOKED: Leaf(1, ("token", "party")),
     Event.UPLOAD_RECEIVED: Leaf(1, ("upload", "bytes", "sha256")),
     Event.VERSION_ERASED: Leaf(1, ("asset", "version", "files")),
+    Event.VERSION_PUBLISHED: Leaf(
+        1, ("asset", "version", "number", "mode", "base", "files", "source_sha256", "schema_sha256", "rows")
+    ),
     Event.VERSION_WITHDRAWN: Leaf(1, ("asset", "version", "basis")),
 }
 

@@ -11,6 +11,7 @@ class Permission(StrEnum):
     ASSET_PUBLISH = "asset.publish"
     ASSET_READ = "asset.read"
     ASSET_REVIEW = "asset.review"
+    ASSET_UPDATE = "asset.update"
     BACKUP_TAKE = "backup.take"
     FUNDS_DEPOSIT = "funds.deposit"
     LEDGER_FORGET = "ledger.forget"

@@ -16,6 +16,7 @@ from . import (
     pages,
     receipts,
     releasing,
+    updating,
 )
 
 urlpatterns = [
@@ -23,6 +24,7 @@ urlpatterns = [
     path("search/", catalogue.found, name="search"),
     path("display/", display.change, name="display"),
     path("assets/<str:asset_id>/", catalogue.asset, name="asset"),
+    path("assets/<str:asset_id>/update/", updating.update, name="asset_update"),
     path("publish/", catalogue.publish, name="publish"),
     path("publish/model/", catalogue.publish_model, name="publish_model"),
     path("offers/", market.offers, name="offers"),

@@ -50,6 +50,7 @@ EVENTS = {
     Event.TOKEN_REVOKED: Text("撤销令牌", "Token revoked"),
     Event.UPLOAD_RECEIVED: Text("收到上传", "Upload received"),
     Event.VERSION_ERASED: Text("删除版本", "Version erased"),
+    Event.VERSION_PUBLISHED: Text("发布新版本", "Version published"),
     Event.VERSION_WITHDRAWN: Text("撤回版本", "Version withdrawn"),
 }
 # A state is a mark and a word: good, wait, bad or off.
@@ -76,6 +77,12 @@ STATES = {
     "withheld": ("off", Text("已撤回", "withdrawn")),
 }
 VERSION_STATES = {"live": "usable", "withdrawn": "withheld", "erased": "erased"}
+MODES = {
+    "append": Text("追加", "appended"),
+    "replace": Text("整体替换", "replaced"),
+    "restore": Text("恢复", "restored"),
+    "upsert": Text("按主键更新", "updated by key"),
+}
 KINDS = {"table": Text("数据表", "table"), "model": Text("模型", "model")}
 ORIGINS = {
     "real": Text("真实数据", "real"),
@@ -170,6 +177,7 @@ FIELDS = {
     "asset": Text("资源", "asset"),
     "assignee": Text("使用方", "assignee"),
     "assigner": Text("提供方", "assigner"),
+    "base": Text("基于的版本", "version before"),
     "base_iri": Text("基础网址", "base address"),
     "basis": Text("依据", "basis"),
     "buyer": Text("需方", "buyer"),
@@ -197,6 +205,8 @@ FIELDS = {
     "manifest_sha256": Text("清单摘要", "digest of the list"),
     "membership": Text("成员关系", "membership"),
     "meters": Text("用量", "meters"),
+    "mode": Text("更新方式", "way of updating"),
+    "number": Text("序号", "number"),
     "offer": Text("上架", "offer"),
     "opinion_sha256": Text("意见摘要", "digest of the opinion"),
     "order": Text("订单", "order"),

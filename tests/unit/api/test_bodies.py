@@ -25,6 +25,7 @@ TEXTS: dict[str, dict[str, str]] = {
     "publish_model": {"title": "", "title_en": "", "level": ""},
     "publish_upload": {"title": "", "title_en": "", "key": "", "level": ""},
     "publish_table": {"title": "", "title_en": "", "key": "", "level": ""},
+    "publish_version": {"expected": ""},  # compared, never looked up
     "refuse_release": {"opinion": ""},
     "review_asset": {"opinion": ""},
     "verify_receipt": {"key": ""},

@@ -14,7 +14,7 @@ from shudu.policy import ids
 from shudu.policy.models import Outbox
 from shudu.site.api import document
 
-from .conftest import Market, new_key
+from .conftest import TABLE, Market, Parts, new_key
 
 WITH_ID = [(method.upper(), path, one) for path, method, one in document.operations(document.document()) if "{" in path]
 # The register of parties is open to whoever has a token; what is a party's own is not: 403 for one, 404 for none.
@@ -27,6 +27,7 @@ BODIES: dict[str, Any] = {
     "deposit": {"amount_fen": 1},
     "declare_quality": {"rules": []},
     "approve_release": {"opinion": "可"},
+    "publish_version": Parts({"mode": "append"}, TABLE),
     "refuse_release": {"opinion": "不可"},
     "review_asset": {"opinion": "可"},
     "revoke_agreement": {"reason": "breach"},
@@ -131,6 +132,7 @@ def test_each_party_sees_its_own(kept: Market, db: None) -> None:
         "get_asset": kept.provider,
         "get_version": kept.provider,
         "get_upload": kept.provider,
+        "list_versions": kept.provider,
         "get_report": kept.provider,
         "get_quality": kept.provider,
         "get_offer": kept.modeller,

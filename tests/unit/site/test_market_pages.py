@@ -155,6 +155,7 @@ PAGES: list[tuple[str, str, Callable[[Town], list[str]]]] = [
     ("buyer", "search", lambda town: []),
     ("provider", "asset", lambda town: [town.ids["asset"]]),
     ("buyer", "asset", lambda town: [town.ids["result"]]),
+    ("provider", "asset_update", lambda town: [town.ids["asset"]]),
     ("provider", "publish", lambda town: []),
     ("modeller", "publish_model", lambda town: []),
     ("buyer", "offers", lambda town: []),

@@ -1,0 +1,116 @@
+"""A new version of a table: what it is based on, how its file is read, and whether anybody came first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from shudu.lake import queries as lake
+from shudu.lake.types import Base, Change, Column, ColumnRecipe, Mode, Place, Reading, Recipe, Stored
+from shudu.policy import ids
+from shudu.policy.permissions import Permission
+from shudu.policy.rules import decide, refuse_unless
+from shudu.policy.types import Actor, Conflict, Text
+
+from . import levels, queries
+from .models import Asset, Binding, Version
+from .types import PublishVersion
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A version written but not yet entered, and what it was made from: the newest number and the base, if any."""
+
+    place: Place
+    stored: Stored
+    base: str
+    number: int
+
+
+def writable(actor: Actor, asset: Asset) -> Binding:
+    """The binding a new version of `asset` goes to. Raises Refused, and Conflict for what never gets a second one."""
+    refuse_unless(decide(actor, Permission.ASSET_UPDATE, asset))
+    refuse_unless(decide(actor, Permission.ASSET_PUBLISH))
+    if asset.kind != Asset.Kind.TABLE:
+        raise _never(
+            asset,
+            Text("模型不能更新，请发布为新的模型。", "A model is not updated; publish another model."),
+        )
+    if asset.run:
+        raise _never(
+            asset,
+            Text("任务的交付结果不能更新。", "The result of a run is not updated."),
+        )
+    return asset.bindings.get()
+
+
+def base_of(asset: Asset, request: PublishVersion) -> Version | None:
+    """The newest live version. Raises Conflict when it is not the one expected, or when one is needed and none is."""
+    found = queries.latest(asset.id)
+    if request.expected is not None and (found is None or found.id != request.expected):
+        raise overtaken(asset.id)
+    if found is None and request.mode != Mode.REPLACE:
+        raise Conflict(
+            "version.no_base",
+            Text("没有可用的版本，无从追加或更新。", "There is no live version to add to or to update."),
+            Text("请整体替换。", "Replace the whole instead."),
+            {"asset": asset.id},
+        )
+    return found
+
+
+def write(asset: Asset, binding: Binding, request: PublishVersion) -> Prepared:
+    """Write the file before the transaction opens: files without a Version row are nothing and get swept."""
+    number = queries.newest_number(binding.id)
+    found = base_of(asset, request)
+    where = Place(asset.owner, asset.id, ids.new("version"))
+    stored = lake.store().land(
+        request.source,
+        where,
+        _reading(request.reading, found),
+        key=binding.entity_key or None,
+        encrypted=levels.needs_encryption(asset.level),
+        base=_base(found, request) if found else None,
+    )
+    before = found.id if found else ""
+    if stored.change is None:
+        stored = replace(stored, change=Change(request.mode, before))
+    return Prepared(where, stored, before, number)
+
+
+def still_newest(asset: Asset, binding: Binding, prepared: Prepared) -> None:
+    """Raise Conflict when somebody published, withdrew or erased meanwhile. Ask it where nobody else can."""
+    found = queries.latest(asset.id)
+    if queries.newest_number(binding.id) != prepared.number or (found.id if found else "") != prepared.base:
+        raise overtaken(asset.id)
+
+
+def overtaken(asset_id: str) -> Conflict:
+    return Conflict(
+        "version.overtaken",
+        Text(
+            "这期间有人发布、撤回或删除了版本，这次没有发布。",
+            "Meanwhile a version was published, withdrawn or erased; nothing was published.",
+        ),
+        Text("请核对最新版本后再试。", "Look at the newest version, then try again."),
+        {"asset": asset_id},
+    )
+
+
+def _base(found: Version, request: PublishVersion) -> Base:
+    columns = tuple(Column.from_json(column) for column in found.columns)
+    return Base(queries.place(found), queries.files(found), columns, request.mode, request.remove_missing)
+
+
+def _reading(told: Reading, found: Version | None) -> Reading:
+    """How the file is read: as the publisher says, else as the version before was."""
+    if found is None or not told.recipe.empty:
+        return told
+    kept = Recipe.model_validate(found.recipe)
+    if kept.empty:  # of a version older than recipes: its columns as they are
+        columns = tuple(ColumnRecipe(source=one["name"], name=one["name"], type=one["type"]) for one in found.columns)
+        kept = Recipe(columns=columns)
+    return told.model_copy(update={"recipe": kept})
+
+
+def _never(asset: Asset, message: Text) -> Conflict:
+    return Conflict("version.never", message, None, {"asset": asset.id})
