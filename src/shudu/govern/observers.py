@@ -3,43 +3,63 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 import pyarrow.compute as pc
 
-from shudu.lake.types import Column, Observation
+from shudu.lake.types import Cells, Column, Observation
 from shudu.policy.types import Text
 
 from . import hints, quality_rules
 from .detectors import SAMPLE, detect
 from .levels import suggest
 from .quality import Count
+from .quality_sql import DIRTY_CELL
 
 LONGEST = 200  # nothing that is looked for is longer, and essays are not worth the memory
 
 
-class KeyObserver:
-    """Keeps the counts of the key: `{"column", "rows", "distinct", "empty"}`; without a key only the rows."""
-
-    def __init__(self, columns: tuple[Column, ...], key: str | None) -> None:
-        self._key = key
+class Quiet:
+    """An observer that asks for nothing; others ask for what they need."""
 
     @property
     def aggregates(self) -> Mapping[str, str]:
         return {}
 
     @property
+    def cells(self) -> Mapping[str, Cells]:
+        return {}
+
+    @property
+    def groups(self) -> frozenset[str]:
+        return frozenset()
+
+    @property
     def reads(self) -> frozenset[str]:
         return frozenset()
 
+    def grouped(self, name: str, rows: Mapping[Any, int]) -> None:
+        """Not asked for."""
+
     def observe(self, batch: Any) -> None:
-        """Nothing: the lake has counted already, for it takes no table whose key is none."""
+        """Not asked for."""
+
+
+class KeyObserver(Quiet):
+    """Keeps the counts of the key: `{"column", "rows", "distinct", "empty"}`; without a key only the rows.
+
+    It asks for nothing: the lake has counted already, for it takes no table whose key is none.
+    """
+
+    def __init__(self, columns: tuple[Column, ...], key: str | None) -> None:
+        self._key = key
 
     def result(self, aggregates: Mapping[str, Any]) -> Observation:
         return Observation({"column": self._key, **aggregates})
 
 
-class LevelObserver:
+class LevelObserver(Quiet):
     """Collects up to `SAMPLE` distinct values of each column that could hold personal data, and suggests a level.
 
     Result: `{"level", "reasons": [{"zh", "en"}], "columns": {name: finding}}`. The values are forgotten with it.
@@ -48,14 +68,19 @@ class LevelObserver:
     def __init__(self, columns: tuple[Column, ...], key: str | None) -> None:
         self._columns = columns
         self._seen: dict[str, set[str]] = {column.name: set() for column in columns if _may_tell(column)}
+        self._whole: set[str] = set()
 
     @property
-    def aggregates(self) -> Mapping[str, str]:
-        return {}
+    def groups(self) -> frozenset[str]:
+        return frozenset(self._seen)
+
+    def grouped(self, name: str, rows: Mapping[Any, int]) -> None:
+        self._whole.add(name)
+        self._seen[name] = {str(value)[:LONGEST] for value in islice(rows, SAMPLE)}
 
     @property
     def reads(self) -> frozenset[str]:
-        return frozenset(name for name, seen in self._seen.items() if len(seen) < SAMPLE)
+        return frozenset(n for n, seen in self._seen.items() if n not in self._whole and len(seen) < SAMPLE)
 
     def observe(self, batch: Any) -> None:
         for name in self.reads:
@@ -72,29 +97,24 @@ class LevelObserver:
         return Observation(value, {name: finding.sensitivity for name, finding in findings.items()})
 
 
-def _may_tell(column: Column) -> bool:
-    """Long identifiers stay text; of the columns typed as numbers only mobile numbers could tell anything."""
-    return column.type == "VARCHAR" or (column.type == "BIGINT" and hints.MOBILE.fits(column.name))
-
-
-class QualityObserver:
+class QualityObserver(Quiet):
     """Counts what a table's schema alone holds it to: `{"counts": [A and B by indicator]}` (GB/T 36344, `quality`)."""
 
     def __init__(self, columns: tuple[Column, ...], key: str | None) -> None:
         # Not the key: the lake has counted it already, and counting distinct values twice would double the cost.
         self._asked = quality_rules.from_schema(columns, None)
         self._key = key
+        self._texts = tuple(column.name for column in columns if column.type == "VARCHAR")
 
     @property
     def aggregates(self) -> Mapping[str, str]:
-        return quality_rules.aggregates(self._asked)
+        return {what: sql for what, sql in quality_rules.aggregates(self._asked).items() if what not in self.cells}
 
     @property
-    def reads(self) -> frozenset[str]:
-        return frozenset()
-
-    def observe(self, batch: Any) -> None:
-        """Nothing: everything is counted by the engine."""
+    def cells(self) -> Mapping[str, Cells]:
+        """Dirty cells are the dear ones to find."""
+        dirty = {f"a{place}" for place, each in enumerate(self._asked) if each.indicator == "0305"}
+        return {what: Cells(self._texts, DIRTY_CELL) for what in dirty}
 
     def result(self, aggregates: Mapping[str, Any]) -> Observation:
         counts = quality_rules.counted(self._asked, aggregates)
@@ -102,3 +122,8 @@ class QualityObserver:
             how = Text(f"主键列“{self._key}”", f"key column “{self._key}”")
             counts.append(Count("0304", aggregates["distinct"], aggregates["rows"], how))
         return Observation({"counts": [each.to_json() for each in counts]})
+
+
+def _may_tell(column: Column) -> bool:
+    """Long identifiers stay text; of the columns typed as numbers only mobile numbers could tell anything."""
+    return column.type == "VARCHAR" or (column.type == "BIGINT" and hints.MOBILE.fits(column.name))

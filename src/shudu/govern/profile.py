@@ -1,8 +1,9 @@
 """What the columns of a new table look like: counts, range, quantiles, commonest values; nothing about anybody.
 
-Counts, distinct values (HyperLogLog, about 2 % off) and ranges are of all rows. Quantiles (t-digest, 21 of them, which
-is a histogram of equal frequencies) are of the first `HEAD` rows and every `NTH` after; commonest values of the first
-`HEAD` rows. Columns found to be sensitive, and the key, show counts only; a value is named when `LEAST` rows have it.
+Counts, distinct values (HyperLogLog, about 2 % off), ranges and commonest values are of all rows; a column with more
+different values than the lake groups has no commonest ones, and a very wide table those of its first `HEAD` rows.
+Quantiles (t-digest, 21 of them, which is a histogram of equal frequencies) are of the first `HEAD` rows and every
+`NTH` after. Columns found to be sensitive, and the key, show counts only; a value is named when `LEAST` rows have it.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ import pyarrow.compute as pc
 from shudu.lake.types import Column, Observation, quoted
 
 from .detectors import DETECTORS, detect
+from .observers import Quiet
 
 HEAD = 50_000
 NTH = 31
+MANY = 5_000  # different values in those rows that make the commonest meaningless
 LEAST = 10
 TOP = 10
 WIDEST = 200  # columns beyond which a profile costs more than it tells
@@ -29,13 +32,14 @@ _NUMBERS = ("BIGINT", "DOUBLE", "DECIMAL", "HUGEINT", "INTEGER", "FLOAT")
 _MOMENTS = ("DATE", "TIMESTAMP")
 
 
-class ProfileObserver:
+class ProfileObserver(Quiet):
     """Result: `{"columns": {name: {"nulls", "distinct", "min", "max", "quantiles", "top"}}, "rows", "sampled"}`."""
 
     def __init__(self, columns: tuple[Column, ...], key: str | None) -> None:
         self._columns = [column for column in columns[:WIDEST] if not column.type.startswith("BLOB")]
         self._key = key
         self._seen: dict[str, Counter[str]] = {column.name: Counter() for column in self._columns if _is_text(column)}
+        self._whole: set[str] = set()
         self._rows = 0
 
     @property
@@ -55,18 +59,27 @@ class ProfileObserver:
         return asked
 
     @property
+    def groups(self) -> frozenset[str]:
+        return frozenset(self._seen)
+
+    def grouped(self, name: str, rows: Mapping[Any, int]) -> None:
+        self._whole.add(name)
+        for value, count in rows.items():
+            if value:
+                self._seen[name][value[:LONGEST]] += count
+
+    @property
     def reads(self) -> frozenset[str]:
-        return frozenset(self._seen) if self._rows < HEAD else frozenset()
+        # A column of ever new values has no commonest one.
+        open_ = (n for n, seen in self._seen.items() if n not in self._whole and len(seen) <= MANY)
+        return frozenset(open_) if self._rows < HEAD else frozenset()
 
     def observe(self, batch: Any) -> None:
-        if self._rows >= HEAD:
-            return
-        for name, seen in self._seen.items():
-            # A column of ever new values has no commonest one.
-            if len(seen) <= HEAD // 10:
-                for each in pc.value_counts(batch.column(name)).to_pylist():
-                    if each["values"]:
-                        seen[each["values"][:LONGEST]] += each["counts"]
+        for name in self.reads:
+            seen = self._seen[name]
+            for each in pc.value_counts(batch.column(name)).to_pylist():
+                if each["values"]:
+                    seen[each["values"][:LONGEST]] += each["counts"]
         self._rows += batch.num_rows
 
     def result(self, aggregates: Mapping[str, Any]) -> Observation:
@@ -88,7 +101,7 @@ class ProfileObserver:
         if _is_text(column):
             shown["shortest"], shown["longest"] = known[f"min {number}"], known[f"max {number}"]
             common = [[value, count] for value, count in seen.most_common(TOP) if count >= LEAST]
-            if len(seen) <= HEAD // 10 and common:
+            if (len(seen) <= MANY or column.name in self._whole) and common:
                 shown["top"] = common
         elif _has_range(column):
             shown["min"], shown["max"] = _plain(known[f"min {number}"]), _plain(known[f"max {number}"])

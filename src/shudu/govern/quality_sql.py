@@ -34,6 +34,10 @@ def filled(columns: Iterable[Column]) -> str:
     return " + ".join(counts)
 
 
+# Is the cell `$c` dirty? For those who count over different values, or cell by cell.
+DIRTY_CELL = f"regexp_matches($c, {literal(_DIRTY.format('^', '$'))})"
+
+
 def dirty(columns: Sequence[Column]) -> str:
     """How many cells of these columns of text are dirty.
 

@@ -22,7 +22,7 @@ import duckdb
 from shudu.policy.types import Conflict, Invalid, Text, Unavailable
 
 from . import csvscan
-from .coltypes import LADDER, MISTYPED, TEXT, Candidates, examine, literal, projection, quoted, raw, survivors, type_of
+from .coltypes import LADDER, MISTYPED, TEXT, Candidates, examine, literal, quoted, raw, selection, type_of
 from .csvhead import HEAD_BYTES, names_in
 from .deciding import narrowed, settled
 from .engine import KEY_NAME, in_words, one
@@ -31,6 +31,7 @@ from .types import Column
 
 ROW_GROUP = 122_880
 ROW_GROUP_BYTES = 64 << 20
+FIRST_ROWS = 64
 SPELLED_ROWS = 4_096
 SAMPLE_ROWS = 16_384
 SAMPLE_BYTES = 1 << 20
@@ -221,21 +222,21 @@ def _as_text(source: Source) -> str:
 def _guess(connection: duckdb.DuckDBPyConnection, source: Source, typing: Typing) -> list[Candidates]:
     """What the first rows allow. A long table: planning 1,000 columns by 5 types takes longer than reading."""
     rows = max(16, min(SAMPLE_ROWS, int(SAMPLE_BYTES / source.row_bytes)))
-    names = ", ".join(raw(number) for number in range(len(source.names)))
+    width = len(source.names)
+    names = ", ".join(raw(number) for number in range(width))
     connection.execute(
-        "CREATE TEMP TABLE sample AS SELECT r, name[2:]::INTEGER AS c, value FROM (UNPIVOT (SELECT"
-        f" row_number() OVER () AS r, * FROM (SELECT * FROM {_as_text(source)} LIMIT {rows})) ON {names}"
-        " INTO NAME name VALUE value)"
+        f"CREATE TEMP TABLE sample AS SELECT * FROM (SELECT r, unnest(range({width})) AS c, unnest([{names}]) AS value"
+        f" FROM (SELECT row_number() OVER () AS r, * FROM (SELECT * FROM {_as_text(source)} LIMIT {rows})))"
+        " WHERE value IS NOT NULL"
     )
     plain = tuple(each for each in typing.ladder if each in LADDER)
     spelled = tuple(each for each in typing.ladder if each not in LADDER)
-    found = _examined(connection, plain, typing.nulls, "sample")
+    found = _examined(connection, dict.fromkeys(range(width), plain), typing.nulls, rows)
     texts = [number for number, each in found.items() if each.best == TEXT]
     found = {number: replace(each, types=each.types + spelled) for number, each in found.items()}
     if texts and spelled:
         # Spellings are dear to tell, and are told by fewer rows.
-        few = f"(SELECT * FROM sample WHERE r < {SPELLED_ROWS} AND c IN ({', '.join(map(str, texts))}))"
-        found |= _examined(connection, spelled, typing.nulls, few)
+        found |= _examined(connection, dict.fromkeys(texts, spelled), typing.nulls, min(rows, SPELLED_ROWS))
     known = ", ".join(map(literal, typing.nulls))
     if known:
         for number, used in connection.execute(
@@ -247,11 +248,27 @@ def _guess(connection: duckdb.DuckDBPyConnection, source: Source, typing: Typing
 
 
 def _examined(
-    connection: duckdb.DuckDBPyConnection, types: tuple[str, ...], nulls: tuple[str, ...], sample: str
+    connection: duckdb.DuckDBPyConnection, types: Mapping[int, tuple[str, ...]], nulls: tuple[str, ...], rows: int
 ) -> dict[int, Candidates]:
-    asked = ", ".join(examine("value", types, nulls))
-    answer = connection.execute(f"SELECT c, {asked} FROM {sample} GROUP BY c ORDER BY c").fetchall()
-    return {number: survivors(types, fits) for number, *fits in answer}
+    """What the sample's first `rows` rows allow of these columns' types: what the very first rule out is not asked of
+    the others."""
+    found = {number: Candidates(each) for number, each in types.items()}
+    for until in sorted({min(rows, FIRST_ROWS), rows}):
+        open_ = {number: each.types for number, each in found.items() if each.types or not each.values}
+        if not open_:
+            break
+        asked = list(dict.fromkeys(each for column in open_.values() for each in column))
+        # One aggregate for each type: of columns that may not take it, it says nothing.
+        about = (", ".join(str(number) for number, each in open_.items() if type_ in each) for type_ in asked)
+        tests = examine("value", asked, nulls, [f"c IN ({numbers})" for numbers in about])
+        answer = connection.execute(
+            f"SELECT c, {', '.join(tests)} FROM sample WHERE r <= {until} AND c IN ({', '.join(map(str, open_))})"
+            " GROUP BY c"
+        )
+        for number, values, *fits in answer.fetchall():
+            fitting = {type_ for type_, fit in zip(asked, fits, strict=True) if fit}
+            found[number] = Candidates(tuple(each for each in open_[number] if each in fitting), values)
+    return found
 
 
 def _decide(
@@ -280,7 +297,7 @@ def _copy(
     key = f", ENCRYPTION_CONFIG {{footer_key: '{KEY_NAME}'}}" if encrypted else ""
     row = one(
         connection,
-        f"COPY (SELECT {projection(columns, source.names)} FROM {table}) TO {literal(str(target))}"
+        f"COPY ({selection(columns, source.names, table)}) TO {literal(str(target))}"
         f" (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {group}, FIELD_IDS {{{ids}}}, RETURN_STATS,"
         f" USE_TMP_FILE false, OVERWRITE true{key})",
     )

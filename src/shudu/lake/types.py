@@ -184,16 +184,37 @@ class Observation:
     sensitivity: Mapping[str, Sensitivity] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """A question about cells: `holds` is SQL over `$c`, a text that is not NULL, and may be NULL, meaning no."""
+
+    columns: tuple[str, ...]
+    holds: str
+
+
 class Observer(Protocol):
     """Sees one new table before it is published.
 
     `aggregates` maps names to SQL aggregates over the table's columns; all observers' are computed in one scan.
+    `cells` asks how many cells of some columns of text fulfil a condition; the lake counts them where that is cheapest.
+    `groups` names columns of which it would rather see every different value, with its number of rows, than the rows:
+    where there are few (the lake's `FEW`) it is told before reading begins, else it may read.
     `reads` names the columns whose values it (still) wants to see, in batches, in the order of the rows: it may shrink
     while the table is read, and reading ends when nobody wants more.
     """
 
     @property
     def aggregates(self) -> Mapping[str, str]: ...
+
+    @property
+    def cells(self) -> Mapping[str, Cells]: ...
+
+    @property
+    def groups(self) -> frozenset[str]: ...
+
+    def grouped(self, name: str, rows: Mapping[Any, int]) -> None:
+        """All different values of a column it named, NULL aside, each with the number of its rows."""
+        ...
 
     @property
     def reads(self) -> frozenset[str]: ...
@@ -203,7 +224,8 @@ class Observer(Protocol):
         ...
 
     def result(self, aggregates: Mapping[str, Any]) -> Observation:
-        """What was found; `aggregates` holds what was asked for, and `rows`; with a key also `empty` and `distinct`."""
+        """What was found; `aggregates` holds what was asked for, cells too, and `rows`; with a key also `empty` and
+        `distinct`."""
         ...
 
 

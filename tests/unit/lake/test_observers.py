@@ -9,14 +9,15 @@ from typing import Any
 
 import pytest
 
+from shudu.govern.observers import Quiet
 from shudu.lake.store import DuckDBStore
-from shudu.lake.types import Column, Observation, Place, Sensitivity
+from shudu.lake.types import Cells, Column, Observation, Place, Sensitivity
 
 PLACE = Place("pty_one", "ast_one", "ver_one")
 ROWS = 150_000
 
 
-class Recorder:
+class Recorder(Quiet):
     """Keeps what it is shown; `enough` is after how many rows it wants no more."""
 
     made: list[Recorder] = []
@@ -85,3 +86,37 @@ def test_this_installation_watches_keys_and_levels(home: Path) -> None:
     assert isinstance(configured, DuckDBStore)
     assert configured.home == home
     assert {"key", "level"} <= set(configured.observers)
+
+
+class Counter(Quiet):
+    """Asks how many cells begin with an x, and for all different values."""
+
+    def __init__(self, columns: tuple[Column, ...], key: str | None) -> None:
+        self.seen: dict[str, int] = {}
+        self.names = tuple(column.name for column in columns)
+
+    @property
+    def cells(self) -> Mapping[str, Cells]:
+        return {"x": Cells(self.names, "starts_with($c, 'x')")}
+
+    @property
+    def groups(self) -> frozenset[str]:
+        return frozenset(self.names)
+
+    def grouped(self, name: str, rows: Mapping[Any, int]) -> None:
+        self.seen[name] = len(rows)
+
+    def result(self, aggregates: Mapping[str, Any]) -> Observation:
+        return Observation({"x": aggregates["x"], "grouped": self.seen})
+
+
+def test_cells_are_counted_alike_over_groups_and_over_rows(store: DuckDBStore, write: Callable[..., Path]) -> None:
+    # Few values; as many as there are rows; some too long to hold; and more columns than anybody groups.
+    rows = [[f"x{n % 7}", f"xn{n}", "", ("x" if n % 2 else "y") * (1_500 if n < 9 else 1)] for n in range(30_000)]
+    narrow = write("few,many,none,long\n" + "".join(",".join(row) + "\n" for row in rows))
+    watched = replace(store, observers={"count": Counter})
+    found = watched.write_csv(narrow, PLACE, key=None).observations["count"]
+    assert found == {"x": 30_000 + 30_000 + 15_000, "grouped": {"few": 7, "none": 0}}
+    wide = write("\n".join(",".join(each) for each in ([f"c{n}" for n in range(201)], ["x"] * 201, ["y"] * 201)) + "\n")
+    elsewhere = Place("pty_one", "ast_one", "ver_two")
+    assert watched.write_csv(wide, elsewhere, key=None).observations["count"] == {"x": 201, "grouped": {}}

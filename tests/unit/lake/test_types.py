@@ -10,11 +10,13 @@ from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 
+import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shudu.lake.actions import StoredDataKeys
+from shudu.lake.coltypes import Candidates, fits, literal, selection, typed
 from shudu.lake.keys import Keyring
 from shudu.lake.store import DuckDBStore
 from shudu.lake.types import Place, Stored, View
@@ -175,3 +177,32 @@ def test_no_digit_is_ever_lost(rows: list[list[str]]) -> None:
 )
 def test_any_text_survives(rows: list[list[str]], way: tuple[str, int]) -> None:
     check(rows, *way)
+
+
+@pytest.mark.parametrize("type_", ["BIGINT", "DOUBLE", "DATE", "TIMESTAMP"])
+def test_the_quick_look_lets_nothing_through_that_does_not_fit(type_: str) -> None:
+    """A value is typed when it fits, and only then, whether its typed form stood already or not."""
+    texts = [text for columns in TYPES.values() for values in columns for text in values if text]
+    texts += [each + tail for each in texts for tail in ("0", " ", "e+5", "e-100", ".0") if len(each) < 40]
+    texts += [
+        "1.2345678901234e+99",
+        "1.2345678901234e-99",
+        "1.2345678901234e+100",
+        "-0",
+        "0.0000000000000000",
+        "-1e-07",
+    ]
+    column = Candidates((type_,), True)
+    with duckdb.connect() as connection:
+        for text in texts:
+            table = f"(SELECT {literal(text)} AS c0)"
+            fitting = connection.execute(f"SELECT ({fits(type_, 'c0')}) IS true FROM {table}").fetchone()
+            for query in (selection([column], ["a"], table), f"SELECT {typed('c0', column)} FROM {table}"):
+                try:
+                    [value] = connection.execute(query).fetchone() or ()
+                except duckdb.InvalidInputException:
+                    value = None
+                assert ((value is not None),) == fitting, text
+                if value is not None:
+                    [expected] = connection.execute(f"SELECT CAST(c0 AS {type_}) FROM {table}").fetchone() or ()
+                    assert value == expected, text
