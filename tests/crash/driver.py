@@ -83,6 +83,16 @@ def news() -> None:
         pass
 
 
+def rotate() -> None:
+    from shudu.identity import queries as identity
+    from shudu.ledger import actions
+    from shudu.security.actions import rotate_data_keys
+
+    operator = identity.actor_for(identity.operator().id)
+    actions.rotate(operator, idempotency_key="again")
+    rotate_data_keys(operator)
+
+
 def first_order() -> str:
     from shudu.exchange.models import Order
 
@@ -127,6 +137,7 @@ OPERATIONS: dict[str, tuple[Callable[[], None], str]] = {
     "run": (run, "template"),
     "worker": (work, "started"),
     "settlement": (news, "carried"),
+    "rotation": (rotate, "template"),
 }
 RUNNING = ("run", "worker", "settlement")
 
@@ -140,6 +151,7 @@ def wrong(operation: str, ordered: int = 0, assets: int = 0, funds: int = FUNDS)
     from shudu.catalog.queries import files, place
     from shudu.exchange.models import Order
     from shudu.lake import queries as lake
+    from shudu.ledger import queries as ledger
     from shudu.ledger.integrity import check
     from shudu.policy.models import Outbox
     from shudu.runs.models import Run, RunOutput
@@ -177,6 +189,14 @@ def wrong(operation: str, ordered: int = 0, assets: int = 0, funds: int = FUNDS)
         expect("buyer", (balance.available, balance.reserved), (funds - ordered * PRICE, ordered * PRICE))
     expect("assets", Asset.objects.count(), assets)
     expect("assets recorded", events.count("asset.published") + events.count("run.closed"), assets)
+    if operation == "rotation":
+        keys = list((Path(os.environ["SHUDU_KEYS"])).glob("*.key"))
+        expect("rotations recorded", events.count("log.key_rotated"), 1)
+        retired = [key for key, signs in ledger.signing_keys() if not signs]
+        expect("keys retired", len(retired), 1)
+        left = [file.name for file in keys if any(key.key_id.hex() in file.name for key in retired)]
+        expect("private halves of retired keys", left, [])
+        expect("key-encryption keys", len([file for file in keys if file.name.startswith("kek_")]), 1)
     known = set()
     for version in Version.objects.all():
         where = place(version)

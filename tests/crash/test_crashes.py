@@ -36,6 +36,7 @@ MATRIX = {
     "run": (30, 13),
     "worker": (30, 21),
     "settlement": (6, 1),
+    "rotation": (20, 5),
 }
 
 

@@ -1,5 +1,5 @@
 // The receipt page: verify in the reader's own browser, and say in words what came out.
-import { type Check, type Outcome, Unreadable, verify } from "./receipt";
+import { type Check, type Outcome, Unreadable, verifyByAny } from "./receipt";
 
 const chinese = document.documentElement.lang.startsWith("zh");
 const say = (zh: string, en: string): string => (chinese ? zh : en);
@@ -65,8 +65,9 @@ async function judge(form: HTMLFormElement): Promise<void> {
     if (!own && !receipt) throw new Unreadable("receipt");
     if (!globalThis.crypto?.subtle) throw new Unreadable("crypto");
     const bytes = own ?? new Uint8Array(await (await get(receipt ?? "")).arrayBuffer());
-    const key = pasted || (await (await get(form.dataset["key"] ?? "")).text());
-    const verdict = await verify(bytes, key, await bytesOf(form.querySelector<HTMLInputElement>("[name=product]")));
+    const keys = pasted || (await (await get(form.dataset["key"] ?? "")).text());
+    const product = await bytesOf(form.querySelector<HTMLInputElement>("[name=product]"));
+    const verdict = await verifyByAny(bytes, keys, product);
     const list = document.createElement("ul");
     list.className = "checks";
     for (const check of verdict.checks)

@@ -55,7 +55,7 @@ def verify(
 
     current = Session(as_, json)
     try:
-        verdict = receipt.verify(_read(file), _read(key).decode("utf-8", "replace"), product)
+        verdict = receipt.verify_by_any(_read(file), _read(key).decode("utf-8", "replace"), product)
     except receipt.Unreadable as error:
         if json:
             told = {"code": error.code, "message": vars_of(error.message)}
@@ -108,17 +108,18 @@ def key(
     as_: As = None,
     json: Json = False,
 ) -> None:
-    """Print the log's verifier key (C2SP signed note)."""
+    """Print the log's verifier key (C2SP signed note); below it, a line each, those that signed before."""
     with session(home, as_, json) as current:
         from shudu.ledger import queries
 
-        verifier = queries.verifier_key()
+        verifier, keys = queries.verifier_key(), queries.verifier_keys()
+        lines = "\n".join(keys)
         if output:
-            _write(output, verifier.encode() + b"\n")
+            _write(output, lines.encode() + b"\n")
         if json:
-            current.show({"id": verifier.split("+")[1], "key": verifier}, Text("", ""))
+            current.show({"id": verifier.split("+")[1], "key": verifier, "keys": keys}, Text("", ""))
         elif not output:
-            print(verifier)
+            print(lines)
 
 
 @ledger.command("checkpoint")

@@ -7,7 +7,7 @@ import sys
 import typer
 from typer.exceptions import TyperException
 
-from . import assets, backup, evidence, house, offers, orders, parties, quality, releases, sandbox, uploads, usage
+from . import assets, backup, evidence, house, keys, offers, orders, parties, quality, releases, sandbox, uploads, usage
 
 app = typer.Typer(
     name="shudu",
@@ -36,6 +36,7 @@ app.add_typer(orders.results, name="results")
 app.add_typer(releases.releases, name="releases")
 app.add_typer(evidence.receipts, name="receipts")
 app.add_typer(evidence.ledger, name="ledger")
+app.add_typer(keys.app, name="keys")
 app.add_typer(sandbox.app, name="sandbox")
 
 

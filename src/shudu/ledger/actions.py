@@ -14,11 +14,12 @@ from shudu.policy.models import Outbox
 from shudu.policy.permissions import Permission
 from shudu.policy.types import Actor, Conflict, Invalid, Text
 
-from .models import Disclosure, Log, TreeHead
-from .note import Checkpoint, Note, check_name
-from .sequencer import key_file, only_writer
+from .models import Disclosure, Log, SigningKey, TreeHead
+from .note import Checkpoint, Note, VerifierKey, check_name
+from .sequencer import only_writer
 from .sequencer import sequence as sequence
-from .signer import ADAPTERS, save
+from .signer import ADAPTERS, save, verifier_keys
+from .signing import key_file, signer
 
 
 @action(Permission.LEDGER_INITIALISE, Event.LOG_OPENED)
@@ -47,9 +48,7 @@ def open_log(actor: Actor, *, base_iri: str, software: str, pins: str = "") -> L
         origin = f"{origin}/{clock.now():%Y%m%dT%H%M%S.%fZ}"
     elif pins:
         raise _bad_pins("这里没有旧账本可供锚定", "There is no earlier log here to pin")
-    signer = ADAPTERS[settings.OPTIONS.ledger_algorithm].generate(origin)
-    verifier = signer.verifier
-    save(signer, settings.OPTIONS.keys / key_file(verifier.key_id.hex()))
+    verifier = _new_key(origin)
     log = Log.objects.create(
         origin=origin,
         algorithm=verifier.algorithm,
@@ -59,6 +58,37 @@ def open_log(actor: Actor, *, base_iri: str, software: str, pins: str = "") -> L
     )
     record(log.key_id, {"base_iri": base_iri, "origin": origin, "software": software, "pins": pins})
     return log
+
+
+@action(Permission.LEDGER_ROTATE, Event.LOG_KEY_ROTATED)
+def rotate(actor: Actor) -> SigningKey:
+    """Let a new key, of the algorithm now set, take over in the log that goes on. The entry saying so lies under a
+    checkpoint that the old key signs as well; what the old one signed before stays good under it.
+
+    Raises Unavailable `ledger.key` without the old key: a log whose key is lost cannot name another.
+    """
+    require(actor, Permission.LEDGER_ROTATE)
+    only_writer()
+    log = Log.objects.order_by("id").last()
+    if log is None:
+        raise Conflict("ledger.not_open", Text("存证账本尚未开立。", "No ledger has been opened here."))
+    before = signer(log.verifier_key).verifier
+    verifier = _new_key(log.origin)
+    key = SigningKey.objects.create(
+        log=log,
+        algorithm=verifier.algorithm,
+        key_id=verifier.key_id.hex(),
+        public_key=verifier.public_key,
+        since=clock.now(),
+    )
+    record(key.key_id, {"origin": log.origin, "key": str(verifier), "replaces": before.key_id.hex()})
+    return key
+
+
+def _new_key(origin: str) -> VerifierKey:
+    made = ADAPTERS[settings.OPTIONS.ledger_algorithm].generate(origin)
+    save(made, settings.OPTIONS.keys / key_file(made.key_id.hex()))
+    return made.verifier
 
 
 @action(Permission.LEDGER_FORGET, Event.FIELDS_FORGOTTEN)
@@ -82,7 +112,8 @@ def forget(actor: Actor, subject: str, names: Collection[str]) -> int:
         )
     forgot = 0
     entries = Disclosure.objects.filter(entry__subject=subject).exclude(entry__event=Event.FIELDS_FORGOTTEN)
-    for opened in () if Log.objects.filter(key_id=subject).exists() else entries:
+    of_log = Log.objects.filter(key_id=subject).exists() or SigningKey.objects.filter(key_id=subject).exists()
+    for opened in () if of_log else entries:
         kept = {name: one for name, one in opened.fields.items() if name not in names}
         if kept != opened.fields:
             Disclosure.objects.filter(pk=opened.pk).update(fields=kept)
@@ -124,7 +155,9 @@ def _check_pins(before: Log, pins: str) -> None:
         pinned = Checkpoint.parse(note.text)
     except ValueError:
         raise _bad_pins("给出的检查点无法读取", "The checkpoint given cannot be read") from None
-    if pinned.origin != before.origin or not note.signed_by(before.verifier_key):
+    # Since the backup the old log may have got another key, which only the key folder knows of.
+    keys = {*before.verifier_keys, *(key for key in verifier_keys(settings.OPTIONS.keys) if key.name == before.origin)}
+    if pinned.origin != before.origin or not any(note.signed_by(key) for key in keys):
         raise _bad_pins("给出的检查点不是旧账本签署的", "The checkpoint given was not signed by the log here")
     head = TreeHead.objects.filter(log=before).order_by("size").last()
     held = head.size if head else 0

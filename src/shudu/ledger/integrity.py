@@ -6,12 +6,14 @@ import json
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from itertools import islice
+from math import inf
 
 from django.db import transaction
 from django.db.models import Q, TextField
 from django.db.models.functions import Cast
 
 from shudu.policy import clock
+from shudu.policy.events import Event
 from shudu.policy.models import Outbox
 from shudu.policy.types import Text
 
@@ -67,12 +69,12 @@ def against(kept: str, verifier_key: str = "") -> list[Finding]:
         note = Note.parse(kept)
     old = Checkpoint.parse(note.text)
     log = Log.objects.filter(origin=old.origin).first()
-    own = log.verifier_key if log else None
-    key = VerifierKey.parse(verifier_key) if verifier_key else own
+    own = log.verifier_keys if log else []
+    keys = [VerifierKey.parse(verifier_key)] if verifier_key else own
     where = f"checkpoint {old.size}"
-    if key is not None and not note.signed_by(key):
+    if keys and not any(note.signed_by(key) for key in keys):
         message = Text("该检查点不是用这个密钥签署的。", "This checkpoint is not signed with that key.")
-    elif log is None or key != own:
+    elif log is None or not set(keys) <= set(own):
         message = Text("这里没有签署该检查点的账本。", "There is no log here that signed this checkpoint.")
     elif Entry.objects.filter(log=log).count() < old.size:
         message = Text(
@@ -114,15 +116,37 @@ class _Audit:
     def __init__(self, log: Log) -> None:
         self.log = log
         self.tree = Tree(Frontier(), {})
+        self.keys = log.verifier_keys
+        rotated = Entry.objects.filter(log=log, event=Event.LOG_KEY_ROTATED).values_list("subject", "index")
+        self.since = [0, *(dict(rotated).get(key.key_id.hex(), inf) for key in self.keys[1:])]
 
     def run(self) -> Found:
-        if self.log.verifier_key.key_id.hex() != self.log.key_id:
-            yield "log", Text("公钥与其编号不符。", "The public key is not the one its id names.")
+        named = [self.log.key_id, *self.log.later_keys.order_by("id").values_list("key_id", flat=True)]
+        for key, name in zip(self.keys, named, strict=True):
+            if key.key_id.hex() != name:
+                yield "log", Text("公钥与其编号不符。", "The public key is not the one its id names.")
+        yield from self._rotations()
         if (yield from self._advance()):
             with transaction.atomic():
                 only_writer()
                 if (yield from self._advance()):
                     yield from self._finish()
+
+    def _rotations(self) -> Found:
+        """Does the log itself name each key that took over?"""
+        for key in self.keys[1:]:
+            about = {"event": Event.LOG_KEY_ROTATED, "subject": key.key_id.hex()}
+            # In a restored home it may have come into the log opened after this one.
+            entry = Entry.objects.filter(**about).first()
+            opened = Disclosure.objects.annotate(text=Cast("fields", TextField())).filter(entry=entry)
+            said = opened.values_list("text", flat=True).first() if entry else ""
+            if f'"{key}"' not in str(said) and (entry or not Outbox.objects.filter(**about, sequenced=False).exists()):
+                message = Text("账本没有记载这个密钥的接替。", "The log has no entry that this key took over.")
+                yield f"key {key.key_id.hex()}", message
+
+    def _key(self, size: int) -> VerifierKey:
+        """The one that must have signed a checkpoint of this size: the last whose entry it covers."""
+        return [key for key, index in zip(self.keys, self.since, strict=True) if index < size or not index][-1]
 
     def _advance(self) -> Generator[tuple[str, Text], None, bool]:
         """Recompute up to the latest tree head, a page at a time; False when an entry is missing."""
@@ -165,7 +189,7 @@ class _Audit:
             yield Text("树根与条目不符。", "The root is not that of the entries.")
         try:
             note = Note.parse(head.checkpoint)
-            signed = note.signed_by(self.log.verifier_key) and Checkpoint.parse(note.text)
+            signed = note.signed_by(self._key(frontier.size)) and Checkpoint.parse(note.text)
         except ValueError:
             signed = False
         if signed != Checkpoint(self.log.origin, frontier.size, frontier.root()):

@@ -6,7 +6,8 @@ from .note import Checkpoint, VerifierKey
 
 
 class Log(models.Model):
-    """One origin with its key. The last one opened is the one that grows; earlier ones still prove what they hold."""
+    """One origin with the key it was opened with. The last one opened is the one that grows; earlier ones still prove
+    what they hold."""
 
     origin = models.CharField(max_length=255, unique=True)
     algorithm = models.CharField(max_length=20)
@@ -15,8 +16,26 @@ class Log(models.Model):
     opened = models.DateTimeField()
 
     @property
+    def verifier_keys(self) -> list[VerifierKey]:
+        """The key it was opened with and those that took over, in turn; each proves what it has signed."""
+        later = self.later_keys.order_by("id").values_list("public_key", "algorithm")
+        keys = [(self.public_key, self.algorithm), *later]
+        return [VerifierKey(self.origin, bytes(public_key), algorithm) for public_key, algorithm in keys]
+
+    @property
     def verifier_key(self) -> VerifierKey:
-        return VerifierKey(self.origin, bytes(self.public_key), self.algorithm)
+        """The one that signs now."""
+        return self.verifier_keys[-1]
+
+
+class SigningKey(models.Model):
+    """A key that took over in a log that goes on. Its entry in the log lies under a checkpoint both keys signed."""
+
+    log = models.ForeignKey(Log, on_delete=models.PROTECT, related_name="later_keys")
+    algorithm = models.CharField(max_length=20)
+    key_id = models.CharField(max_length=8, unique=True)
+    public_key = models.BinaryField()
+    since = models.DateTimeField()
 
 
 class Entry(models.Model):

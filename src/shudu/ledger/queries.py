@@ -16,9 +16,9 @@ from . import merkle, note, receipt
 from .integrity import against as against
 from .integrity import check as check
 from .models import Disclosure, Entry, HashTile, Log, TreeHead
-from .note import Note
+from .note import Note, VerifierKey
 from .proof import Proof
-from .sequencer import signer
+from .signing import in_force, signer
 from .tiles import WIDTH, Position, TilePath, encode_bundle, hashes_from, tiles_for
 
 T = TypeVar("T")
@@ -42,8 +42,16 @@ def verifier_key() -> str:
 
 
 def verifier_keys() -> list[str]:
-    """The verifier keys of every log ever opened here, newest first."""
-    return [str(row.verifier_key) for row in Log.objects.order_by("-id")]
+    """Every verifier key of every log ever opened here, newest first."""
+    return [str(key) for row in Log.objects.order_by("-id") for key in reversed(row.verifier_keys)]
+
+
+def signing_keys() -> list[tuple[VerifierKey, bool]]:
+    """Every verifier key of the present log, newest first, and whether it signs the next checkpoint."""
+    own = log()
+    head = TreeHead.objects.filter(log=own).order_by("size").last()
+    signing = in_force(own, head.size if head else 0)
+    return [(key, key in signing) for key in reversed(own.verifier_keys)]
 
 
 def base_iri() -> str:
@@ -62,7 +70,7 @@ def signed(text: str) -> str:
     """
     if Log.objects.filter(origin=text.partition("\n")[0]).exists():
         raise ValueError("only the sequencer signs checkpoints")
-    return str(note.sign(text, signer(log())))
+    return str(note.sign(text, signer(log().verifier_key)))
 
 
 def checkpoint() -> str:

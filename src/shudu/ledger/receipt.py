@@ -102,6 +102,13 @@ def verify(data: bytes, verifier_key: str, product: bytes | Path | None = None) 
     return Verdict(tuple(checks), checkpoint, proof.index, leaf, disclosed)
 
 
+def verify_by_any(data: bytes, keys: str, product: bytes | Path | None = None) -> Verdict:
+    """The same by whichever of several verifier keys fits, one a line as `shudu ledger key` prints them; if none does,
+    what the first says."""
+    verdicts = [verify(data, key, product) for key in keys.split("\n") if key.strip()] or [verify(data, keys, product)]
+    return next((verdict for verdict in verdicts if verdict), verdicts[0])
+
+
 def _read(data: bytes) -> dict[str, Any]:
     if len(data) > MAX_BYTES:
         raise _unreadable("too_large", f"文件超过 {MAX_BYTES} 字节", f"The file has more than {MAX_BYTES} bytes")

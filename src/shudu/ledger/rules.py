@@ -9,3 +9,4 @@ def register() -> None:
     """Tell policy."""
     grant(Permission.LEDGER_FORGET, holders(Role.OPERATOR))
     grant(Permission.LEDGER_INITIALISE, holders(Role.OPERATOR))
+    grant(Permission.LEDGER_ROTATE, holders(Role.OPERATOR))

@@ -12,20 +12,18 @@ from datetime import datetime
 from itertools import chain, islice
 from typing import Any
 
-from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Model
 
 from shudu.policy import clock, ids
 from shudu.policy.events import Event
 from shudu.policy.models import Outbox
-from shudu.policy.types import Text, Unavailable
 
 from .leaf import seal
 from .merkle import Frontier, leaf_hash
 from .models import Disclosure, Entry, HashTile, Log, TreeHead
 from .note import Checkpoint, sign
-from .signer import Keyed, load
+from .signing import in_force, retire, signer
 from .tiles import Tree, growing
 
 _LOCK = 0x5348_5544_554C_4F47  # "SHUDULOG": PostgreSQL's advisory lock of the log's only writer
@@ -61,7 +59,9 @@ def sequence(limit: int = 10_000) -> int:
             first = waiting.filter(event=Event.LOG_OPENED, subject=log.key_id).values_list(*_READ)
             others = waiting.exclude(id__in=first.values("id")).values_list(*_READ)
             rows = chain(first, others[: limit - len(first)].iterator(_BATCH))
-        return _append(log, tree, iter(rows))
+        placed = _append(log, tree, iter(rows))
+    retire(log, tree.frontier.size)
+    return placed
 
 
 def _tree(log: Log) -> Tree:
@@ -76,6 +76,7 @@ def _tree(log: Log) -> Tree:
 
 def _append(log: Log, tree: Tree, rows: Iterator[_Waiting]) -> int:
     start = tree.frontier.size
+    signers = [signer(key) for key in in_force(log, start)]
     while batch := list(islice(rows, _BATCH)):
         entries, disclosures = [], []
         for row in batch:
@@ -90,7 +91,7 @@ def _append(log: Log, tree: Tree, rows: Iterator[_Waiting]) -> int:
         store_tiles(log, tree)
         placed = Entry.objects.filter(log=log, index__gte=start)
         Outbox.objects.filter(id__in=placed.values("outbox")).update(sequenced=True)
-        note = sign(str(Checkpoint(log.origin, size, root)), signer(log))
+        note = sign(str(Checkpoint(log.origin, size, root)), *signers)
         frontier = tree.frontier.packed()
         TreeHead.objects.create(
             log=log, size=size, root=root, frontier=frontier, checkpoint=str(note), time=clock.now()
@@ -137,27 +138,3 @@ def store_tiles(log: Log, tree: Tree) -> None:
         unique_fields=["log", "level", "index"],
         update_fields=["hashes"],
     )
-
-
-def signer(log: Log) -> Keyed:
-    """The signer of a log. Raises Unavailable `ledger.key` when its key is not in the key folder."""
-    file = settings.OPTIONS.keys / key_file(log.key_id)
-    try:
-        loaded = load(file)
-    except (OSError, ValueError):
-        loaded = None
-    if loaded is None or loaded.verifier != log.verifier_key:
-        raise Unavailable(
-            "ledger.key",
-            Text("读不到存证账本的签名密钥。", "The ledger's signing key cannot be read."),
-            Text(
-                f"请把密钥文件“{file.name}”放回密钥目录；其间的操作不会丢失。",
-                f"Put the key file “{file.name}” back into the key folder; nothing done meanwhile is lost.",
-            ),
-        )
-    return loaded
-
-
-def key_file(key_id: str) -> str:
-    """The name of a log's key file in the key folder."""
-    return f"ledger-{key_id}.key"

@@ -74,12 +74,22 @@ def load(file: Path) -> Keyed:
 def save(signer: Keyed, file: Path) -> None:
     """Write a new key file, mode 0600: whole and on disk, or not at all. FileExistsError rather than overwrite."""
     key = base64.b64encode(SIGNATURE_TYPES[signer.algorithm] + signer.seed).decode()
+    _write(f"{_MARK}{signer.name}+{signer.key_id.hex()}+{key}\n", file)
+
+
+def save_public(key: VerifierKey, file: Path) -> None:
+    """Write the public half of a key, unless it is there; whole and on disk."""
+    with suppress(FileExistsError):
+        _write(f"{key}\n", file)
+
+
+def _write(text: str, file: Path) -> None:
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as out:
-            out.write(f"{_MARK}{signer.name}+{signer.key_id.hex()}+{key}\n")
+            out.write(text)
             out.flush()
             os.fsync(out.fileno())
         os.link(draft, file)  # unlike a rename, a link never replaces
@@ -93,9 +103,10 @@ def save(signer: Keyed, file: Path) -> None:
 
 
 def verifier_keys(folder: Path) -> list[VerifierKey]:
-    """The public halves of every log's key in a folder of keys; a file that cannot be read vouches for nothing."""
+    """The public halves of every log's keys in a folder of keys; a file that cannot be read vouches for nothing."""
     found = []
-    for file in sorted(folder.glob("ledger-*.key")):
+    for file in sorted((*folder.glob("ledger-*.key"), *folder.glob("ledger-*.pub"))):
         with suppress(OSError, ValueError):
-            found.append(load(file).verifier)
+            public = file.suffix == ".pub"
+            found.append(VerifierKey.parse(file.read_text("utf-8").strip()) if public else load(file).verifier)
     return found

@@ -18,9 +18,11 @@ class Event(StrEnum):
     AGREEMENT_REVOKED = "agreement.revoked"
     ASSET_PUBLISHED = "asset.published"
     BACKUP_TAKEN = "backup.taken"
+    DATA_KEYS_ROTATED = "data_keys.rotated"
     FIELDS_FORGOTTEN = "fields.forgotten"
     FUNDS_DEPOSITED = "funds.deposited"
     LEVEL_REVIEWED = "asset.level_reviewed"
+    LOG_KEY_ROTATED = "log.key_rotated"
     LOG_OPENED = "log.opened"
     MEMBER_ADDED = "member.added"
     OFFER_ACCEPTED = "offer.accepted"
@@ -64,9 +66,11 @@ LEAVES: dict[Event, Leaf] = {
         1, ("asset", "owner", "kind", "level", "code", "version", "files", "source_sha256", "schema_sha256", "rows")
     ),
     Event.BACKUP_TAKEN: Leaf(1, ("manifest_sha256", "files", "bytes")),
+    Event.DATA_KEYS_ROTATED: Leaf(1, ("key", "wrapped")),
     Event.FIELDS_FORGOTTEN: Leaf(1, ("subject", "fields", "entries")),
     Event.FUNDS_DEPOSITED: Leaf(1, ("party", "unit", "amount")),
     Event.LEVEL_REVIEWED: Leaf(1, ("asset", "level", "opinion_sha256")),
+    Event.LOG_KEY_ROTATED: Leaf(1, ("origin", "key", "replaces")),
     Event.LOG_OPENED: Leaf(1, ("base_iri", "origin", "software", "pins")),
     Event.MEMBER_ADDED: Leaf(1, ("membership", "party", "role")),
     Event.OFFER_ACCEPTED: Leaf(1, ("offer", "party", "lines", "live")),

@@ -15,6 +15,7 @@ from django.db import connection
 from shudu.catalog import actions as catalog_actions
 from shudu.catalog import queries as catalog
 from shudu.identity import queries as identity
+from shudu.lake import actions as lake_actions
 from shudu.lake import queries as lake
 from shudu.ledger import actions as ledger_actions
 from shudu.ledger import queries as ledger
@@ -83,6 +84,26 @@ def take(actor: Actor, target: Path, *, prepared: Taken) -> Taken:
     require(actor, Permission.BACKUP_TAKE)
     told = {"manifest_sha256": prepared.manifest_sha256, "files": prepared.files, "bytes": prepared.bytes}
     record(prepared.manifest_sha256, told)
+    return prepared
+
+
+def _rewrap(actor: Actor) -> tuple[str, int]:
+    """Before the transaction opens: the old key may go only when no row that needs it can come back by a rollback."""
+    require(actor, Permission.DATA_KEYS_ROTATE)
+    wrapped = lake_actions.rotate_kek(lake.keyring())
+    return lake.keyring().known()[-1], wrapped
+
+
+@action(Permission.DATA_KEYS_ROTATE, Event.DATA_KEYS_ROTATED, prepare=_rewrap)
+def rotate_data_keys(actor: Actor, *, prepared: tuple[str, int]) -> tuple[str, int]:
+    """Wrap every data key with a new key-encryption key and destroy the old ones: no earlier backup opens anything
+    encrypted any more. Stored files stay as they are. Returns the new key's id and how many data keys there are.
+
+    Killed halfway it leaves both keys and loses nothing; asked again, it finishes.
+    """
+    require(actor, Permission.DATA_KEYS_ROTATE)
+    key, wrapped = prepared
+    record(key, {"key": key, "wrapped": wrapped})
     return prepared
 
 

@@ -1,4 +1,4 @@
-"""Who may take a backup: the operating company, whose machine it is."""
+"""Who may take a backup and change the keys of stored data: the operating company, whose machine it is."""
 
 from shudu.policy.permissions import Permission
 from shudu.policy.rules import grant, holders
@@ -8,3 +8,4 @@ from shudu.policy.types import Role
 def register() -> None:
     """Tell policy."""
     grant(Permission.BACKUP_TAKE, holders(Role.OPERATOR))
+    grant(Permission.DATA_KEYS_ROTATE, holders(Role.OPERATOR))

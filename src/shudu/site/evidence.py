@@ -16,8 +16,9 @@ def checkpoint(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def key(request: HttpRequest) -> HttpResponse:
-    """The verifier key. Take it from a second place too before trusting it."""
-    return _text(queries.verifier_key() + "\n")
+    """The verifier key; below it, a line each, those that signed before. Take it from a second place too before
+    trusting it."""
+    return _text("\n".join(queries.verifier_keys() or [queries.verifier_key()]) + "\n")
 
 
 @require_safe

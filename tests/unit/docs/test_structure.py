@@ -30,6 +30,7 @@ DJANGO_BY_NAME = {
     "identity/credentials.py": "hashes passwords as Django does",
     "ledger/integrity.py": "compares the rows with the tree",
     "ledger/sequencer.py": "turns outbox rows into entries, in one transaction",
+    "ledger/signing.py": "says from rows and the key folder which keys sign",
     "policy/audiences.py": "keeps audiences beside the rows they are of",
     "policy/locks.py": "asks the database for a lock",
     "policy/outbox.py": "delivers outbox rows",

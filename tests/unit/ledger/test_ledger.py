@@ -16,8 +16,9 @@ from shudu.ledger.actions import forget, open_log
 from shudu.ledger.merkle import verify_consistency, verify_inclusion
 from shudu.ledger.models import Disclosure, Entry, HashTile, Log, TreeHead
 from shudu.ledger.note import Checkpoint, Note, sign
-from shudu.ledger.sequencer import key_file, sequence
+from shudu.ledger.sequencer import sequence
 from shudu.ledger.signer import ADAPTERS, Ed25519Signer, load, save
+from shudu.ledger.signing import key_file
 from shudu.ledger.tiles import TilePath, parse_bundle
 from shudu.policy import clock
 from shudu.policy.events import Event
