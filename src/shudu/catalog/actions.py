@@ -82,6 +82,21 @@ def publish_version(actor: Actor, request: PublishVersion, *, prepared: updating
     return _next_version(asset, binding, prepared)
 
 
+def _write_restored(actor: Actor, version_id: str) -> updating.Prepared:
+    old = visible_version(actor, version_id)
+    asset = old.binding.asset
+    return updating.write_again(asset, updating.writable(actor, asset), old)
+
+
+@action(Permission.ASSET_UPDATE, Event.VERSION_PUBLISHED, prepare=_write_restored)
+def restore(actor: Actor, version_id: str, *, prepared: updating.Prepared) -> Version:
+    """Publish an old version of a table once more, as the newest; what came between stays. Raises Conflict
+    `version.erased`, and `version.overtaken` as `publish_version` does."""
+    asset = visible_version(actor, version_id).binding.asset
+    require(actor, Permission.ASSET_UPDATE, asset)
+    return _next_version(asset, updating.writable(actor, asset), prepared)
+
+
 def _write_model(actor: Actor, request: PublishModel) -> tuple[Place, Stored, ModelSpec]:
     require(actor, Permission.MODEL_PUBLISH)
     refuse_unless(levels.accepts(request.level))
@@ -288,8 +303,8 @@ def _next_version(asset: Asset, binding: Binding, prepared: updating.Prepared) -
             "asset": asset.id,
             "version": version.id,
             "number": version.number,
-            "mode": version.change.get("mode", ""),
-            "base": prepared.base,
+            "mode": version.change["mode"],
+            "base": version.change["base"],
             "files": _digests(stored.files),
             "source_sha256": stored.source_sha256,
             "schema_sha256": _schema_sha256(stored),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
 from django.http import HttpResponse
 from ninja import File, Query, Router, UploadedFile
-from pydantic import BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from shudu.lake import queries as lake
 from shudu.lake.types import Understood
@@ -196,10 +196,19 @@ def get_asset(request: Call, asset: str) -> AssetInFull:
     return AssetInFull.of(queries.asset(request.auth, asset))
 
 
+class Moments(BaseModel):
+    """As of when."""
+
+    at: AwareDatetime | None = None
+
+
 @assets.get("/{asset}/versions", response=Page[Version], **named("版本列表", "The versions of an asset"))
-def list_versions(request: Call, asset: str) -> Page[Version]:
-    """Every version, newest first, whatever became of it."""
+def list_versions(request: Call, asset: str, query: Query[Moments]) -> Page[Version]:
+    """Every version, newest first, whatever became of it; with `at`, the one that was the newest then."""
     row = queries.asset(request.auth, asset)
+    if query.at is not None:
+        then = queries.version_at(row.id, query.at)
+        return Page(items=[Version.of(then)] if then else [])
     return Page(items=[Version.of(one) for one in queries.versions_of(row.id)])
 
 
@@ -256,6 +265,89 @@ def get_report(request: Call, version: str) -> ReadingReport:
     """For its owner: the recipe to replay on the next delivery, and what became of the rows."""
     row = queries.inspected(request.auth, version)
     return ReadingReport(version=row.id, recipe=row.recipe, report=row.report, rejected=bool(row.side_files))
+
+
+class SchemaDifference(BaseModel):
+    """How the columns differ: `renamed` as [before, after], `retyped` as [name, type before, type after]."""
+
+    added: list[str]
+    dropped: list[str]
+    renamed: list[tuple[str, str]]
+    retyped: list[tuple[str, str, str]]
+
+
+class ChangedRow(BaseModel):
+    """A row that was added, changed or removed: as it was, and as it is."""
+
+    what: Literal["added", "changed", "removed"]
+    before: dict[str, str | None]
+    after: dict[str, str | None]
+
+
+class RowDifference(BaseModel):
+    """By key: how many rows, and in how many each column changed. Without a key a changed row is one of each kind."""
+
+    added: int
+    removed: int
+    changed: int
+    unchanged: int
+    columns: dict[str, int]
+    rows: list[ChangedRow]
+
+
+class VersionDifference(BaseModel):
+    """What a version changed of another; `rows` is null for who may not read the table."""
+
+    before: str
+    after: str
+    columns: SchemaDifference
+    rows: RowDifference | None
+
+    @classmethod
+    def of(cls, found: queries.VersionDifference) -> VersionDifference:
+        rows = found.rows
+        return cls(
+            before=found.old,
+            after=found.new,
+            columns=SchemaDifference(
+                added=list(found.schema.added),
+                dropped=list(found.schema.dropped),
+                renamed=list(found.schema.renamed),
+                retyped=list(found.schema.retyped),
+            ),
+            rows=RowDifference(
+                added=rows.added,
+                removed=rows.removed,
+                changed=rows.changed,
+                unchanged=rows.unchanged,
+                columns=dict(rows.columns),
+                rows=[ChangedRow(what=cast(Any, what), before=was, after=now) for what, was, now in rows.rows],
+            )
+            if rows
+            else None,
+        )
+
+
+class Comparing(BaseModel):
+    """With which version (the one before, unless told), and how many of the rows to show."""
+
+    against: Annotated[str, Field(pattern=r"^ver_[0-9a-hjkmnp-tv-z]{26}$")] | None = None
+    rows: Annotated[int, Field(ge=0, le=200)] = 0
+
+
+@versions.get("/{version}/diff", response=VersionDifference, **named("版本差异", "What a version changed"))
+def diff_version(request: Call, version: str, query: Query[Comparing]) -> VersionDifference:
+    """Columns for who sees the entry; rows, by key where there is one, for who may read the table."""
+    return VersionDifference.of(queries.difference(request.auth, version, query.against, query.rows))
+
+
+@versions.post("/{version}/restore", response={201: Version}, **named("恢复版本", "Restore a version"))
+def restore_version(request: Call, response: HttpResponse, version: str) -> Version:
+    """Published once more, as the newest; what came between stays."""
+    row = queries.version(request.auth, version)
+    made = actions.restore(request.auth, row.id, idempotency_key=request.idempotency_key)
+    response["Location"] = f"{request.path.partition('/versions/')[0]}/versions/{made.id}"
+    return Version.of(made)
 
 
 _REJECTED: dict[str, Any] = {

@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 import unicodedata
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from django.db.models import Q, QuerySet
 
 from shudu.lake import queries as lake
-from shudu.lake.types import Column, Place, Reading, StoredFile, Understood
+from shudu.lake.types import Column, Place, Reading, StoredFile, Table, Understood
 from shudu.policy import audiences
 from shudu.policy.permissions import Permission
 from shudu.policy.rules import decide, refuse_unless, visible
 from shudu.policy.types import Actor, Conflict, Decision, Text, not_found
 
+from . import diffing
+from .diffing import VersionDifference as VersionDifference
 from .models import Asset as Asset
 from .models import Right
 from .models import Version as Version
@@ -196,6 +199,46 @@ def not_erased(version_ids: Iterable[str]) -> list[str]:
     return sorted(here.values_list("id", flat=True))
 
 
+def version_at(asset_id: str, moment: datetime) -> Version | None:
+    """The version that was the newest at a moment, whatever became of it since; None before the first."""
+    rows = Version.objects.filter(binding__asset=asset_id, created__lte=moment)
+    return rows.select_related("binding__asset").order_by("-number").first()
+
+
+def difference(actor: Actor, version_id: str, against: str | None = None, limit: int = 0) -> VersionDifference:
+    """What a version changed of another (of the one before it, unless told), and up to `limit` of the rows.
+
+    Whoever sees the entry sees how the columns differ; rows are counted and shown for who may inspect the table.
+    Raises Conflict for the first version and for one that was erased.
+    """
+    new = version(actor, version_id)
+    old = version(actor, against) if against else _before(new)
+    if old is None or old.binding_id != new.binding_id:
+        raise Conflict(
+            "version.nothing_to_compare",
+            Text("没有可比较的版本。", "There is no version to compare it with."),
+            Text("请指明同一数据资源的另一版本。", "Name another version of the same asset."),
+            {"version": new.id},
+        )
+    before, after = table(old), table(new)
+    rows = None
+    if decide(actor, Permission.ASSET_INSPECT, new.binding.asset):
+        for one in (old, new):
+            if one.state == Version.State.ERASED:
+                raise Conflict(
+                    "version.erased",
+                    Text(f"第 {one.number} 版的内容已删除，无法比较。", f"Version {one.number} was erased."),
+                    Text("请与另一版本比较。", "Compare with another version."),
+                    {"version": one.id},
+                )
+        rows = lake.store().compare(before, after, key=new.binding.entity_key or None, limit=limit)
+    return VersionDifference(old.id, new.id, diffing.schema(before.columns, after.columns), rows)
+
+
+def _before(row: Version) -> Version | None:
+    return Version.objects.filter(binding=row.binding_id, number__lt=row.number).order_by("-number").first()
+
+
 def inspected(actor: Actor, version_id: str) -> Version:
     """A version for the eyes of its owner, who may see how its file was read and what was put aside."""
     row = version(actor, version_id)
@@ -215,6 +258,11 @@ def understood(actor: Actor, source: Path, reading: Reading) -> Understood:
     """What would be understood of a file, for somebody who may publish it; nothing is stored."""
     refuse_unless(decide(actor, Permission.ASSET_PUBLISH))
     return lake.store().preview(source, reading)
+
+
+def table(version: Version) -> Table:
+    """A version as the lake takes it."""
+    return Table(place(version), files(version), tuple(Column.from_json(column) for column in version.columns))
 
 
 def place(version: Version) -> Place:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from shudu.lake import queries as lake
-from shudu.lake.types import Base, Change, Column, ColumnRecipe, Mode, Place, Reading, Recipe, Stored
+from shudu.lake.types import Base, Change, ColumnRecipe, Mode, Place, Reading, Recipe, Stored
 from shudu.policy import ids
 from shudu.policy.permissions import Permission
 from shudu.policy.rules import decide, refuse_unless
@@ -14,6 +14,8 @@ from shudu.policy.types import Actor, Conflict, Text
 from . import levels, queries
 from .models import Asset, Binding, Version
 from .types import PublishVersion
+
+RESTORE = "restore"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,32 @@ def write(asset: Asset, binding: Binding, request: PublishVersion) -> Prepared:
     return Prepared(where, stored, before, number)
 
 
+def write_again(asset: Asset, binding: Binding, old: Version) -> Prepared:
+    """Store an old version's table once more, as the next version."""
+    if old.state == Version.State.ERASED:
+        raise Conflict(
+            "version.erased",
+            Text("这个版本的内容已删除，无法恢复。", "This version was erased; it cannot be restored."),
+            Text("请从原文件重新发布。", "Publish it again from its source."),
+            {"version": old.id},
+        )
+    found, number = queries.latest(asset.id), queries.newest_number(binding.id)
+    where = Place(asset.owner, asset.id, ids.new("version"))
+    table = queries.table(old)
+    files = lake.store().again(table, where, encrypted=levels.needs_encryption(asset.level))
+    stored = Stored(
+        files,
+        table.columns,
+        old.rows,
+        old.source_sha256,
+        0,
+        old.observations,
+        old.recipe,
+        change=Change(RESTORE, old.id),
+    )
+    return Prepared(where, stored, found.id if found else "", number)
+
+
 def still_newest(asset: Asset, binding: Binding, prepared: Prepared) -> None:
     """Raise Conflict when somebody published, withdrew or erased meanwhile. Ask it where nobody else can."""
     found = queries.latest(asset.id)
@@ -97,8 +125,7 @@ def overtaken(asset_id: str) -> Conflict:
 
 
 def _base(found: Version, request: PublishVersion) -> Base:
-    columns = tuple(Column.from_json(column) for column in found.columns)
-    return Base(queries.place(found), queries.files(found), columns, request.mode, request.remove_missing)
+    return Base(queries.table(found), request.mode, request.remove_missing)
 
 
 def _reading(told: Reading, found: Version | None) -> Reading:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 models = typer.Typer(no_args_is_help=True, help="Models (模型).")
 JSON_BYTES = 1_000_000
+MOMENTS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S"]
 assets = typer.Typer(no_args_is_help=True, help="Assets (数据资源).")
 
 
@@ -306,7 +309,14 @@ def update(
 
 @assets.command("versions")
 def versions(
-    asset: Annotated[str, typer.Argument(help="Asset id.")], home: Home = None, as_: As = None, json: Json = False
+    asset: Annotated[str, typer.Argument(help="Asset id.")],
+    at: Annotated[
+        datetime | None,
+        typer.Option("--at", formats=MOMENTS, help="Only the version that was the newest then (Asia/Shanghai)."),
+    ] = None,
+    home: Home = None,
+    as_: As = None,
+    json: Json = False,
 ) -> None:
     """Every version of an asset, newest first, whatever became of it."""
     with session(home, as_, json) as current:
@@ -314,7 +324,48 @@ def versions(
 
         row = queries.asset(current.actor(), asset)
         rows = queries.versions_of(row.id)
+        if at is not None:
+            then = queries.version_at(row.id, at.replace(tzinfo=ZoneInfo("Asia/Shanghai")))
+            rows = [then] if then else []
         show(current, "versions", rows, len(rows), _version, Text("版本", "versions"))
+
+
+@assets.command("diff")
+def diff(
+    version: Annotated[str, typer.Argument(help="Version id.")],
+    against: Annotated[
+        str | None, typer.Option("--against", metavar="VERSION", help="Another version (default: the one before).")
+    ] = None,
+    rows: Annotated[int, typer.Option("--rows", min=0, max=200, help="Show up to so many of the rows.")] = 0,
+    home: Home = None,
+    as_: As = None,
+    json: Json = False,
+) -> None:
+    """What a version changed: columns, and for its owner rows by key."""
+    with session(home, as_, json) as current:
+        from dataclasses import asdict
+
+        from shudu.catalog import queries
+
+        found = asdict(queries.difference(current.actor(), version, against, rows))
+        told = {"id": found["new"], "against": found["old"], "columns": found["schema"], "rows": found["rows"]}
+        current.show(told, Text("两个版本的差异。", "How the two versions differ."))
+
+
+@assets.command("restore")
+def restore(
+    version: Annotated[str, typer.Argument(help="Version id.")],
+    home: Home = None,
+    as_: As = None,
+    json: Json = False,
+    key: Key = None,
+) -> None:
+    """Publish an old version once more, as the newest; what came between stays."""
+    with session(home, as_, json) as current:
+        from shudu.catalog import actions
+
+        row = actions.restore(current.actor(), version, idempotency_key=key)
+        current.show(_version(row), Text("版本已恢复。", "The version is restored."))
 
 
 @assets.command("erase")

@@ -81,7 +81,7 @@ def store(
     side: tuple[StoredFile, ...] = ()
     if aside.exists():
         rejected: int = one(connection, "SELECT count(*) FROM rejected")[0]
-        side = (_file(place, aside, rejected),)
+        side = (stored_file(place, aside, rejected),)
     stored = replace(
         stored,
         source_sha256=digest,
@@ -119,7 +119,7 @@ def described(
     found = watch(connection, table, columns, rows, key_column, row_at, observers, row_bytes=row_bytes)
     sensitive = _sensitive(found)
     return Stored(
-        files=tuple(_file(place, target, each) for target, each in zip(targets, counts, strict=True)),
+        files=tuple(stored_file(place, target, each) for target, each in zip(targets, counts, strict=True)),
         columns=tuple(replace(column, sensitivity=sensitive.get(column.name)) for column in columns),
         rows=rows,
         source_sha256="",
@@ -139,7 +139,8 @@ def _sensitive(found: Mapping[str, Observation]) -> dict[str, str]:
     return {name: kind.value for each in found.values() for name, kind in each.sensitivity.items()}
 
 
-def _file(place: Place, path: Path, rows: int) -> StoredFile:
+def stored_file(place: Place, path: Path, rows: int | None) -> StoredFile:
+    """A file that was written, with its digest."""
     return StoredFile(path.name, str(place.path_of(path.name)), path.stat().st_size, file_sha256(path), rows)
 
 

@@ -19,12 +19,12 @@ import duckdb
 from shudu.policy.types import Invalid, Text
 
 from . import arrival
+from .arrival import stored_file
 from .coltypes import quoted
 from .engine import one, parquet, unlock
 from .ingest import ROW_GROUP, ROW_GROUP_BYTES
 from .landing import copy
-from .reading import check, is_encrypted_parquet
-from .types import Base, Change, Column, Mode, ObserverFactory, Place, Stored
+from .types import Base, Change, Column, Mode, ObserverFactory, Place, Stored, StoredFile, Table
 
 BASE_KEY = "base"
 MANY_FILES = 32  # a version in more files than this is written anew as one
@@ -33,30 +33,44 @@ RowAt = Callable[[int], int]
 
 @dataclass(frozen=True, slots=True)
 class Old:
-    """The base as it lies on this machine, its digests checked."""
+    """A stored table as it lies on this machine; the engine knows its key as `key`."""
 
-    base: Base
     paths: tuple[Path, ...]
     encrypted: bool
+    key: str
 
     @property
     def table(self) -> str:
-        return parquet(self.paths, encrypted=self.encrypted, key=BASE_KEY)
+        return parquet(self.paths, encrypted=self.encrypted, key=self.key)
 
 
-def opened(connection: duckdb.DuckDBPyConnection, base: Base, paths: Sequence[Path], secret: bytes | None) -> Old:
-    """Check the base's files and let the engine read them. Raises Conflict `lake.damaged`."""
-    for path, file in zip(paths, base.files, strict=True):
-        check(path, file)
-    encrypted = any(is_encrypted_parquet(path) for path in paths)
-    if encrypted and secret is not None:
-        unlock(connection, BASE_KEY, secret)
-    return Old(base, tuple(paths), encrypted)
+def opened(connection: duckdb.DuckDBPyConnection, paths: Sequence[Path], secret: bytes | None, name: str) -> Old:
+    """Let the engine read these files, with `secret` where they are encrypted."""
+    if secret is not None:
+        unlock(connection, name, secret)
+    return Old(tuple(paths), secret is not None, name)
+
+
+def copied(
+    connection: duckdb.DuckDBPyConnection, old: Old, table: Table, files: Path, place: Place, *, encrypted: bool
+) -> tuple[StoredFile, ...]:
+    """The same table in the folder `files`, for the version at `place`: linked, or written anew under its own key."""
+    made = []
+    for path, file in zip(old.paths, table.files, strict=True):
+        target = files / path.name
+        if old.encrypted or encrypted:
+            source = replace(old, paths=(path,))
+            _write(connection, f"FROM {source.table}", target, table.columns, table, encrypted)
+        else:
+            os.link(path, target)
+        made.append(stored_file(place, target, file.rows))
+    return tuple(made)
 
 
 def combine(
     connection: duckdb.DuckDBPyConnection,
     old: Old,
+    base: Base,
     new: Stored,
     folder: Path,
     place: Place,
@@ -66,16 +80,19 @@ def combine(
     *,
     encrypted: bool,
 ) -> Stored:
-    """Make of `old` and of `new`, which lies in `folder / "files"`, the whole table there, observed as one."""
+    """Make of `old`, which is the `base`, and of `new`, which lies in `folder / "files"`, the whole table there.
+
+    It is observed as one.
+    """
     files = folder / "files"
     fresh = folder / "fresh.parquet"
     os.rename(files / arrival.TABLE, fresh)
-    _same_columns(old.base.columns, new.columns)
+    _same_columns(base.table.columns, new.columns)
     side = {file.name for file in new.side_files}
-    if old.base.mode == Mode.APPEND:
-        change = _append(connection, old, fresh, files, new, key, row_at, side, encrypted=encrypted)
+    if base.mode == Mode.APPEND:
+        change = _append(connection, old, base, fresh, files, new, key, row_at, side, encrypted=encrypted)
     else:
-        change = _upsert(connection, old, fresh, files, new, key, encrypted=encrypted)
+        change = _upsert(connection, old, base, fresh, files, new, key, encrypted=encrypted)
     fresh.unlink(missing_ok=True)
     tables = sorted((path for path in files.iterdir() if path.name not in side), key=_in_order)
     whole = arrival.described(
@@ -98,6 +115,7 @@ def combine(
 def _append(
     connection: duckdb.DuckDBPyConnection,
     old: Old,
+    base: Base,
     fresh: Path,
     files: Path,
     new: Stored,
@@ -119,17 +137,18 @@ def _append(
         query = (
             f"SELECT {chosen} FROM {old.table} UNION ALL SELECT {chosen} FROM {parquet([fresh], encrypted=encrypted)}"
         )
-        _write(connection, query, files / arrival.TABLE, new.columns, old, encrypted)
+        _write(connection, query, files / arrival.TABLE, new.columns, base.table, encrypted)
     else:
         for path in old.paths:
             os.link(path, files / path.name)
         os.rename(fresh, files / f"data-{_number(old.paths[-1].name) + 1}.parquet")
-    return Change(old.base.mode, old.base.place.version, added=new.rows)
+    return Change(base.mode, base.table.place.version, added=new.rows)
 
 
 def _upsert(
     connection: duckdb.DuckDBPyConnection,
     old: Old,
+    base: Base,
     fresh: Path,
     files: Path,
     new: Stored,
@@ -154,15 +173,15 @@ def _upsert(
     )
     chosen = ", ".join(names)
     kept = f"SELECT {chosen} FROM {old.table} AS old ANTI JOIN {table} AS fresh USING ({name}) UNION ALL "
-    query = f"{'' if old.base.remove_missing else kept}SELECT {chosen} FROM {table}"
-    _write(connection, query, files / arrival.TABLE, new.columns, old, encrypted)
+    query = f"{'' if base.remove_missing else kept}SELECT {chosen} FROM {table}"
+    _write(connection, query, files / arrival.TABLE, new.columns, base.table, encrypted)
     return Change(
-        old.base.mode,
-        old.base.place.version,
+        base.mode,
+        base.table.place.version,
         added=new.rows - met,
         changed=met - unchanged,
         unchanged=unchanged,
-        removed=before - met if old.base.remove_missing else 0,
+        removed=before - met if base.remove_missing else 0,
     )
 
 
@@ -171,11 +190,11 @@ def _write(
     query: str,
     target: Path,
     columns: Sequence[Column],
-    old: Old,
+    base: Table,
     encrypted: bool,
 ) -> None:
-    rows = sum(file.rows or 0 for file in old.base.files)
-    row_bytes = sum(path.stat().st_size for path in old.paths) * 4 / max(rows, 1)
+    rows = sum(file.rows or 0 for file in base.files)
+    row_bytes = sum(file.bytes for file in base.files) * 4 / max(rows, 1)
     group = max(2_048, min(ROW_GROUP, int(ROW_GROUP_BYTES / max(row_bytes, 1))))
     copy(connection, query, target, [column.name for column in columns], group, encrypted)
 

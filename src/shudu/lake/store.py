@@ -15,7 +15,7 @@ import pyarrow.parquet
 
 from shudu.policy.types import Conflict, Invalid, Text
 
-from . import arrival, combining, folders, ingest, swift
+from . import arrival, combining, comparing, folders, ingest, swift
 from .arrival import no_key
 from .engine import connect, explained, one, parquet
 from .keys import new_secret, seal, unseal
@@ -30,7 +30,7 @@ from .reading import (
     tables_of,
     write_ipc,
 )
-from .types import Base, Mode, ObserverFactory, Place, Reading, Stored, StoredFile, Understood
+from .types import Base, Difference, Mode, ObserverFactory, Place, Reading, Stored, StoredFile, Table, Understood
 from .view import View
 
 
@@ -72,6 +72,14 @@ class TableStore(Protocol):
         Raises what `write_csv` does, and Invalid with the row and the column at fault for what the reading does not
         allow; then nothing is stored. Rows put aside lie in a side file: rows in = rows out + rejected.
         """
+        ...
+
+    def again(self, table: Table, place: Place, *, encrypted: bool = False) -> tuple[StoredFile, ...]:
+        """Store the same table once more, as the version at `place`; raises Conflict as `read_table` does."""
+        ...
+
+    def compare(self, old: Table, new: Table, *, key: str | None, limit: int = 0) -> Difference:
+        """How two tables differ in rows, and up to `limit` of those rows. Raises Conflict as `read_table` does."""
         ...
 
     def preview(self, source: Path, reading: Reading) -> Understood:
@@ -206,14 +214,36 @@ class DuckDBStore:
             return None
 
         def finish(new: Stored, row_at: Callable[[int], int]) -> Stored:
-            paths = [self._path(file, base.place) for file in base.files]
-            secret = self.keys.secret(base.place) if any(map(is_encrypted_parquet, paths)) else None
-            old = combining.opened(connection, base, paths, secret)
+            old = self._unlocked(connection, base.table, combining.BASE_KEY)
             return combining.combine(
-                connection, old, new, folder, place, key, self.observers, row_at, encrypted=encrypted
+                connection, old, base, new, folder, place, key, self.observers, row_at, encrypted=encrypted
             )
 
         return finish
+
+    def again(self, table: Table, place: Place, *, encrypted: bool = False) -> tuple[StoredFile, ...]:
+        with explained(), self._writing(place, encrypted) as (folder, connection):
+            old = self._unlocked(connection, table, combining.BASE_KEY)
+            return combining.copied(connection, old, table, folder / "files", place, encrypted=encrypted)
+
+    def compare(self, old: Table, new: Table, *, key: str | None, limit: int = 0) -> Difference:
+        with explained(), folders.staging(self._lake) as folder:
+            secret = self._secret_of(new)
+            with connect(folder / "spill", secret=secret or new_secret()) as connection:
+                before = self._unlocked(connection, old, combining.BASE_KEY)
+                after = self._unlocked(connection, new, "after")
+                return comparing.compare(connection, before.table, after.table, old.columns, new.columns, key, limit)
+
+    def _secret_of(self, table: Table) -> bytes | None:
+        encrypted = any(is_encrypted_parquet(self._path(file, table.place)) for file in table.files)
+        return self.keys.secret(table.place) if encrypted else None
+
+    def _unlocked(self, connection: duckdb.DuckDBPyConnection, table: Table, name: str) -> combining.Old:
+        """A stored table that `connection` can read; its digests are checked."""
+        paths = [self._path(file, table.place) for file in table.files]
+        for path, file in zip(paths, table.files, strict=True):
+            check(path, file)
+        return combining.opened(connection, paths, self._secret_of(table), name)
 
     def preview(self, source: Path, reading: Reading) -> Understood:
         with (

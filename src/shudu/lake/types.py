@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import PurePosixPath
@@ -92,12 +92,16 @@ class StoredFile:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: name in NFC, DuckDB type, whether any row lacks a value, and a `Sensitivity` if one was found."""
+    """A column: name in NFC, DuckDB type, whether any row lacks a value, and a `Sensitivity` if one was found.
+
+    `field` is the id by which its files know it whatever it is called; None: its position, from 1 (`field_ids`).
+    """
 
     name: str
     type: str
     nullable: bool
     sensitivity: str | None = None
+    field: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -105,6 +109,34 @@ class Column:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Column:
         return cls(**value)
+
+
+def field_ids(columns: Sequence[Column]) -> tuple[int, ...]:
+    """The field id of each column."""
+    return tuple(column.field or position for position, column in enumerate(columns, 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A stored table: where its version lies, its files in order, its columns."""
+
+    place: Place
+    files: tuple[StoredFile, ...]
+    columns: tuple[Column, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How two tables differ, in rows. With a key `changed` counts rows, and `columns` in how many each column changed;
+    without one a changed row is one removed and one added. `rows` holds the first of them, where asked for: what
+    happened, the row as it was, and as it is."""
+
+    added: int
+    removed: int
+    changed: int
+    unchanged: int
+    columns: Mapping[str, int]
+    rows: tuple[tuple[str, dict[str, str | None], dict[str, str | None]], ...] = ()
 
 
 class Mode(StrEnum):
@@ -119,9 +151,7 @@ class Mode(StrEnum):
 class Base:
     """The version a new one is made from, and how. `remove_missing`: what the new file does not name goes (upsert)."""
 
-    place: Place
-    files: tuple[StoredFile, ...]
-    columns: tuple[Column, ...]
+    table: Table
     mode: Mode
     remove_missing: bool = False
 
@@ -130,7 +160,7 @@ class Base:
 class Change:
     """How a version differs from its base, in rows; None where nobody counted."""
 
-    mode: Mode
+    mode: str  # a `Mode`, or restore
     base: str
     added: int | None = None
     changed: int | None = None

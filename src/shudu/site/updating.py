@@ -1,4 +1,4 @@
-"""A new version of a table, from a file."""
+"""Versions of a table: a new one from a file, what one changed of another, and an old one published again."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from shudu.catalog import actions, queries
 from shudu.catalog.types import PublishVersion
-from shudu.policy.types import Actor, ShuduError, Text
+from shudu.policy.types import Actor, Conflict, ShuduError, Text, not_found
 
 from .acting import acts, see, told
 from .errors import status_of
@@ -19,6 +19,7 @@ from .kept import values
 from .language import is_chinese
 from .uploading import takes_file, uploaded
 
+SHOWN = 20
 _WAYS = {
     "append": Text("追加：新行加在原有的行之后", "Append: new rows beside the old ones"),
     "upsert": Text("按主键更新：同一主键的行换成新的", "Update by key: rows with the same key are replaced"),
@@ -57,4 +58,38 @@ def update(request: HttpRequest, actor: Actor, asset_id: str) -> HttpResponse:
     except ShuduError as error:
         return render(request, "asset_update.html", form | again(error), status=status_of(error))
     told(request, Text("新版本已发布。", "The new version is published."))
+    return see("asset", asset.id)
+
+
+@require_safe
+@acts
+def changes(request: HttpRequest, actor: Actor, asset_id: str) -> HttpResponse:
+    """What a version (`?version=`) changed of the one before it: columns, and rows for who may read them."""
+    asset = queries.asset(actor, asset_id)
+    number = request.GET.get("version", "")
+    versions = queries.versions_of(asset.id)
+    row = next((one for one in versions if one.id == number), None)
+    if row is None:
+        raise not_found("版本", "version", number[:64])
+    context = {"asset": asset, "version": row, "own": asset.owner == actor.party, "key": new_key()}
+    if row is versions[-1]:  # the first changed nothing
+        return render(request, "changes.html", context)
+    try:
+        found = queries.difference(actor, row.id, limit=SHOWN)
+    except Conflict as error:
+        return render(request, "changes.html", context | {"error": error}, status=status_of(error))
+    before = next(one for one in versions if one.id == found.old)
+    return render(request, "changes.html", context | {"found": found, "before": before})
+
+
+@require_POST
+@acts
+def restore(request: HttpRequest, actor: Actor, asset_id: str) -> HttpResponse:
+    """An old version becomes the newest."""
+    asset = queries.updatable(actor, asset_id)
+    row = queries.version(actor, request.POST.get("version", ""))
+    if row.binding.asset_id != asset.id:
+        raise not_found("版本", "version", row.id)
+    actions.restore(actor, row.id, idempotency_key=key_of(request))
+    told(request, Text("版本已恢复。", "The version is restored."))
     return see("asset", asset.id)

@@ -85,6 +85,7 @@ MODES = {
     "restore": Text("恢复", "restored"),
     "upsert": Text("按主键更新", "updated by key"),
 }
+CHANGES = {"added": Text("新增", "added"), "changed": Text("更改", "changed"), "removed": Text("删去", "removed")}
 KINDS = {"table": Text("数据表", "table"), "model": Text("模型", "model")}
 ORIGINS = {
     "real": Text("真实数据", "real"),

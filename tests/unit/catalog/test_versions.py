@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from conftest import FrozenClock
 from shudu.catalog import actions, queries, updating
+from shudu.catalog.diffing import SchemaDifference
 from shudu.catalog.models import Version
 from shudu.catalog.types import PublishTable, PublishVersion, Reading
 from shudu.lake import queries as lake
@@ -167,3 +170,59 @@ def test_an_erased_base_leaves_the_versions_made_of_it(market: Market, tmp_path:
     actions.erase(market.provider, second.id)
     lake_files = (lake.store().home / "lake" / market.provider.party / plain.id).rglob("*")
     assert [path for path in lake_files if path.is_file()] == []
+
+
+def test_a_version_is_restored_as_the_newest(market: Market, asset: str, tmp_path: Path, clock: FrozenClock) -> None:
+    first = queries.latest(asset)
+    assert first is not None
+    before = clock.now()
+    clock.advance(hours=1)
+    second = published(market, asset, file(tmp_path, "9,壬"), "replace")
+    clock.advance(hours=1)
+    third = actions.restore(market.provider, first.id)
+    assert (third.number, third.change["mode"], third.change["base"]) == (3, "restore", first.id)
+    assert rows(third) == rows(first) == {1: "𠮷野", 2: "䶮"}
+    assert third.recipe == first.recipe
+    recorded = Outbox.objects.get(event="version.published", subject=third.id).fields
+    assert (recorded["mode"], recorded["base"]) == ("restore", first.id)
+    moments = [before - timedelta(seconds=1), before, before + timedelta(hours=1), clock.now()]
+    found = [queries.version_at(asset, moment) for moment in moments]
+    assert [one and one.id for one in found] == [None, first.id, second.id, third.id]
+    actions.erase(market.provider, first.id)
+    assert rows(third) == {1: "𠮷野", 2: "䶮"}
+    with pytest.raises(Conflict, match=r"version\.erased"):
+        actions.restore(market.provider, first.id)
+    with pytest.raises(NotFound):
+        actions.restore(market.buyer, third.id)
+
+
+def test_what_is_not_encrypted_is_restored_byte_by_byte(market: Market, tmp_path: Path) -> None:
+    first = queries.latest(market.data)
+    assert first is not None
+    published(market, market.data, file(tmp_path, "C9,3,东区", head="customer_no,tenure,region"), "append")
+    third = actions.restore(market.provider, first.id)
+    assert [one.sha256 for one in queries.files(third)] == [one.sha256 for one in queries.files(first)]
+
+
+def test_what_a_version_changed_and_for_whom(market: Market, tmp_path: Path) -> None:
+    head = "customer_no,tenure,region"
+    first = queries.latest(market.data)
+    assert first is not None
+    second = published(market, market.data, file(tmp_path, "C0001,99,东区", "N1,1,南区", head=head), "upsert")
+    found = queries.difference(market.provider, second.id, limit=5)
+    assert found.schema == SchemaDifference((), (), (), ())
+    assert found.rows is not None
+    counts = (found.rows.added, found.rows.removed, found.rows.changed, found.rows.unchanged)
+    assert counts == (1, 0, 1, 59)
+    assert found.rows.columns == {"tenure": 1}
+    assert [what for what, _, _ in found.rows.rows] == ["changed", "added"]
+    assert found.rows.rows[1][2] == {"customer_no": "N1", "tenure": "1", "region": "南区"}
+    back = queries.difference(market.provider, first.id, against=second.id).rows
+    assert back is not None
+    assert (back.added, back.removed, back.changed) == (0, 1, 1)
+    assert queries.difference(market.buyer, second.id).rows is None  # the entry may be found, the table not read
+    with pytest.raises(Conflict, match="nothing_to_compare"):
+        queries.difference(market.provider, first.id)
+    actions.erase(market.provider, first.id)
+    with pytest.raises(Conflict, match=r"version\.erased"):
+        queries.difference(market.provider, second.id)

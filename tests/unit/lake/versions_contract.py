@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from shudu.lake.store import TableStore
-from shudu.lake.types import Base, Change, Mode, Place, Reading, Recipe, Stored, View
+from shudu.lake.types import Base, Change, Mode, Place, Reading, Recipe, Stored, Table, View
 from shudu.policy.types import Invalid
 from unit.lake.contract import TABLE, Write
 
@@ -30,7 +30,7 @@ class VersionsContract:
 
     @staticmethod
     def base(stored: Stored, mode: Mode, place: Place = FIRST, **more: bool) -> Base:
-        return Base(place, stored.files, stored.columns, mode, **more)
+        return Base(Table(place, stored.files, stored.columns), mode, **more)
 
     def test_appending_keeps_every_row_and_rewrites_no_plain_file(
         self, store: TableStore, first: Stored, write: Write, encrypted: bool
