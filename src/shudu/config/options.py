@@ -31,6 +31,7 @@ class Options:
     upload_quota_mb: int = 20_480  # of one party, for all it has uploaded in parts and not removed
     upload_days: int = 7  # an upload nobody went on with is removed
     api_calls_per_minute: int = 600  # of one token, in one process; 0: not counted
+    pages_per_minute: int = 3_000  # of one person, in one process; 0: not counted
     # Per cent of 规范性, 完整性, 准确性, 一致性, 时效性, 可访问性 in a table's score.
     quality_weights: str = "20,20,15,15,15,15"
 
@@ -85,6 +86,8 @@ def _check(options: Options) -> None:
         )
     if options.api_calls_per_minute < 0:
         raise SystemExit("选项 api_calls_per_minute 不得为负 / option api_calls_per_minute: at least 0")
+    if options.pages_per_minute < 0:
+        raise SystemExit("选项 pages_per_minute 不得为负 / option pages_per_minute: at least 0")
 
 
 def _written(file: Path) -> dict[str, str]:

@@ -64,6 +64,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "shudu.site.errors.Explain",
+    "shudu.site.middleware.paced",
     "allauth.account.middleware.AccountMiddleware",
 ]
 

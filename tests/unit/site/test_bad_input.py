@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import Resolver404, get_resolver, resolve, reverse
@@ -17,6 +19,7 @@ from shudu.agreements.models import Offer
 from shudu.exchange.models import Order
 from shudu.policy.events import ACTOR_FIELDS, LEAVES, Event
 from shudu.site import words
+from shudu.site.api import limits
 
 from . import test_market_pages as market
 from .conftest import PASSWORD
@@ -118,6 +121,21 @@ def test_two_tabs(town: Town) -> None:
         assert answer.status_code == 409, verb
         assert 'role="alert"' in answer.content.decode()
     assert Offer.objects.get(pk=offer).state == "withdrawn"
+
+
+def test_who_asks_for_pages_without_end_is_told_when_to_come_back(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings, "OPTIONS", replace(settings.OPTIONS, pages_per_minute=60))
+    monkeypatch.setattr(limits, "limiter", limits.Limiter(lambda: 7.0))
+    busy, other, stranger = town.clients["buyer"], town.clients["provider"], Client()
+    for _ in range(10):
+        assert busy.get("/offers/").status_code == 200
+        assert stranger.get("/sign-in/").status_code == 200
+    for client, path in ((busy, "/offers/"), (stranger, "/sign-in/")):
+        answer = client.get(path, headers={"accept-language": "zh"})
+        assert (answer.status_code, answer["Retry-After"]) == (429, "1")
+        check_policy(Page(answer.content.decode()))
+    assert other.get("/offers/").status_code == 200, "each person has their own"
+    assert busy.get("/healthz").status_code == 200
 
 
 def test_going_back_finds_a_fresh_form(town: Town) -> None:

@@ -16,6 +16,8 @@ from unit.agreements.conftest import market
 from unit.cleanroom.test_held import Held, held
 
 from .conftest import PASSWORD
+from .test_bad_input import HOSTILE_TITLE
+from .test_pages import Page, check_policy
 
 __all__ = ["held", "market"]
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -41,6 +43,12 @@ def test_the_owner_sees_the_table_and_refuses(held: Held, language: str, tmp_pat
     assert buyer.get(f"/releases/{held.run}/").status_code == 404
     assert buyer.post(f"/releases/{held.run}/approve/", {"opinion": "x", "key": "k"}).status_code == 404
     assert owner.post(f"/releases/{held.run}/refuse/", {"opinion": "", "key": "k1"}).status_code == 400
+    # What is typed is shown again when it cannot be taken, as text; of what is taken a digest stays.
+    again = owner.post(f"/releases/{held.run}/refuse/", {"opinion": HOSTILE_TITLE * 60, "key": "k3"}, **said)
+    assert again.status_code == 400
+    typed = Page(again.content.decode())
+    check_policy(typed)
+    assert "img" not in {tag for tag, _ in typed.tags}
     assert owner.post(f"/releases/{held.run}/refuse/", {"opinion": "不可", "key": "k2"}).status_code == 303
     assert runs.run_row(held.run).state == "failed"
     assert held.run not in owner.get("/releases/").content.decode()

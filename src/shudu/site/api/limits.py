@@ -1,5 +1,5 @@
-"""How many calls a token may make: a bucket each, filled evenly, in this process. Who calls too often is told when to
-come back."""
+"""How many calls a token may make, and how many pages a person: a bucket each, filled evenly, in this process. Who asks
+too often is told when to come back."""
 
 from __future__ import annotations
 
@@ -63,6 +63,13 @@ def count_unknown(request: HttpRequest) -> None:
     limiter.take(UNKNOWN + address(request), settings.OPTIONS.api_calls_per_minute)
 
 
+def count_page(request: HttpRequest) -> None:
+    """Count a page by who asks for it; signed out, by the address."""
+    user = request.user
+    who = f"person:{user.pk}" if user.is_authenticated else f"pages:{address(request)}"
+    limiter.take(who, settings.OPTIONS.pages_per_minute)
+
+
 def address(request: HttpRequest) -> str:
     """Where a call comes from; behind our proxy, what the proxy says."""
     named = request.headers.get("X-Forwarded-For", "") if settings.ALLAUTH_TRUSTED_PROXY_COUNT else ""
@@ -72,7 +79,7 @@ def address(request: HttpRequest) -> str:
 def _too_many(seconds: int, per_minute: int) -> TooMany:
     error = TooMany(
         "rate.exceeded",
-        Text(f"调用过于频繁：每个令牌每分钟 {per_minute} 次。", f"Too many calls: a token has {per_minute} a minute."),
+        Text(f"请求过于频繁：每分钟至多 {per_minute} 次。", f"Too many requests: at most {per_minute} a minute."),
         Text(f"请 {seconds} 秒后重试。", f"Try again in {seconds} s."),
         {"per_minute": per_minute, "retry_after": seconds},
     )
