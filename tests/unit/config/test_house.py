@@ -48,7 +48,10 @@ def test_migrations_point_down() -> None:
 @pytest.mark.django_db
 def test_acknowledged_is_durable_and_writers_queue() -> None:
     with connection.cursor() as cursor:
-        pragmas = {name: cursor.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous", "secure_delete")}
+        pragmas = {
+            name: cursor.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("journal_mode", "synchronous", "secure_delete")
+        }
         assert cursor.execute("PRAGMA foreign_keys").fetchone()[0] == 1
     assert pragmas == {"journal_mode": "wal", "synchronous": 2, "secure_delete": 1}
     assert connection.settings_dict["OPTIONS"]["transaction_mode"] == "IMMEDIATE"
