@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import date, datetime
+
 from shudu.accounts import actions as accounts
 from shudu.cases import actions as cases
 from shudu.catalog import actions as catalogue
@@ -17,12 +20,12 @@ from shudu.policy.types import Actor, Conflict, Decision, Invalid, Text
 from . import queries
 from .codes import REVOCATION_REASONS
 from .evaluation import ProposedUse, evaluate
-from .lines import compose
+from .lines import Line, compose, compose_table
 from .models import Agreement, Offer, OfferLine
 from .operands import day_and_time
 from .reading import from_json
 from .terms import for_assignee, terms_sha256, to_json
-from .types import DraftOffer
+from .types import DraftOffer, DraftTable
 
 RUNS = "run"
 
@@ -40,7 +43,26 @@ def draft(actor: Actor, request: DraftOffer) -> Offer:
     refuse_unless(_drafts(actor, data, model))
     for offered in (data, model):
         refuse_unless(catalog.may_offer(offered.owner, offered.asset))
-    until = clock.end_of_day(request.until)
+    until = _ends(request.until)
+    title = _title(data.title, model.title)
+    return _drafted(actor, compose(request, data, model, until), title, request.price_fen, dict(request.split), until)
+
+
+@action(Permission.OFFER_DRAFT, Event.OFFER_DRAFTED)
+def draft_table(actor: Actor, request: DraftTable) -> Offer:
+    """Draft an offer that hands rows of one's own table over, as its terms show them. Raises as `draft` does."""
+    require(actor, Permission.OFFER_DRAFT)
+    data = catalog.offered(actor, request.data)
+    refuse_unless(_drafts(actor, data, data))
+    refuse_unless(catalog.may_offer(data.owner, data.asset))
+    until = _ends(request.until)
+    split = {"provider": request.provider, "modeller": 0, "platform": 100 - request.provider}
+    line = compose_table(request, data, until)
+    return _drafted(actor, (line,), data.title, request.price_fen, split, until)
+
+
+def _ends(last: date) -> datetime:
+    until = clock.end_of_day(last)
     if until <= clock.now():
         raise Invalid(
             "offer.until",
@@ -48,14 +70,14 @@ def draft(actor: Actor, request: DraftOffer) -> Offer:
             Text("请填写今天或以后的日期。", "Give today or a later day."),
             {"field": "until"},
         )
-    composed = compose(request, data, model, until)
-    offer = Offer.objects.create(
-        drafted_by=actor.party,
-        title=_title(data.title, model.title),
-        price_fen=request.price_fen,
-        split=dict(request.split),
-        until=until,
-    )
+    return until
+
+
+@part_of_action
+def _drafted(
+    actor: Actor, composed: Sequence[Line], title: LanguageMap, price_fen: int, split: dict[str, int], until: datetime
+) -> Offer:
+    offer = Offer.objects.create(drafted_by=actor.party, title=title, price_fen=price_fen, split=split, until=until)
     cases.open_case("offer", offer.id, actor.party)
     rows = [
         OfferLine.objects.create(

@@ -14,7 +14,7 @@ from . import actions, queries
 from .models import Agreement as AgreementRow
 from .models import Offer as OfferRow
 from .models import OfferLine as LineRow
-from .types import DraftOffer, RevocationReason, plain_words
+from .types import DraftOffer, DraftTable, RevocationReason, plain_words
 
 offers = Router(tags=["offers"])
 agreements = Router(tags=["agreements"])
@@ -184,6 +184,28 @@ def create_offer(request: Call, response: HttpResponse, body: DraftOffer) -> Off
     """A table and a model together. Drafting accepts nothing: each party accepts its own line."""
     row = actions.draft(request.auth, body, idempotency_key=request.idempotency_key)
     response["Location"] = f"{request.path}/{row.id}"
+    return OfferInFull.of(row)
+
+
+_TABLE = {
+    "data": "ASSET",
+    "masks": {"phone": "mobile"},
+    "where": ["tenure >= 12"],
+    "purposes": ["research"],
+    "bases": ["contract"],
+    "runs": 3,
+    "until": "2035-12-31",
+    "price_fen": 50_000,
+}
+
+
+@offers.post(
+    "/tables", response={201: OfferInFull}, **named("拟定数据交付", "Draft an offer to hand rows over", example=_TABLE)
+)
+def create_table_offer(request: Call, response: HttpResponse, body: DraftTable) -> OfferInFull:
+    """Rows of your own table as the terms show them; personal data is masked whole unless said otherwise."""
+    row = actions.draft_table(request.auth, body, idempotency_key=request.idempotency_key)
+    response["Location"] = f"{request.path.removesuffix('/tables')}/{row.id}"
     return OfferInFull.of(row)
 
 

@@ -84,6 +84,12 @@ class ProposedUse:
         release = whole.release if delivered else None
         return replace(whole, actions=frozenset({UseAction.COMPUTE, *delivered}), release=release)
 
+    @classmethod
+    def handing_over(cls, agreement: Concluded, purpose: str) -> ProposedUse:
+        """One delivery of rows to the agreement's assignee, as the agreement shows them."""
+        whole = cls.whole(from_json(agreement.terms), party=agreement.assignee, purpose=purpose)
+        return replace(whole, actions=frozenset({UseAction.DOWNLOAD}))
+
 
 def evaluate(terms: Terms | Nothing, proposed: ProposedUse, now: datetime) -> Decision:
     """Is `proposed` permitted at `now` (aware)? Every operand gives its reason; refusals come first."""

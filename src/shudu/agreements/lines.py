@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shudu.catalog.types import Offered
-from shudu.lake.types import Sensitivity
+from shudu.lake.types import Mask, Sensitivity
 from shudu.policy.types import Invalid, Text
 
 from .codes import OnRevocation, UseAction
-from .terms import Onward, Release, Terms, Use, Window, make
-from .types import DraftOffer
+from .terms import ALL, Onward, Release, Terms, Use, Window, make, shown
+from .types import DraftOffer, DraftTable
 from .where import spans_of
 
 # Statistical disclosure control: at least ten entities in a released group, fifty where it is grouped by something
@@ -86,6 +86,49 @@ def compose(draft: DraftOffer, data: Offered, model: Offered, until: datetime) -
         Line("data", data.asset, data.version, data.owner, make(on_data, onward)),
         Line("model", model.asset, model.version, model.owner, make(on_model, onward)),
     )
+
+
+def compose_table(draft: DraftTable, data: Offered, until: datetime) -> Line:
+    """The only line of an offer that hands rows over; `Invalid` names what is amiss."""
+    _check_kind("data", data, "table", Text("数据", "data"))
+    known = [column.name for column in data.columns]
+    names = draft.columns or tuple(known)
+    if unknown := sorted({*names, *draft.masks, *draft.clear} - set(known)):
+        raise _columns(
+            "offer.columns",
+            unknown,
+            Text("数据中没有这些列", "The data has no such columns"),
+            Text("请核对列名。", "Check the names."),
+        )
+    if beyond := sorted((draft.masks.keys() | draft.clear) - set(names) | (draft.masks.keys() & draft.clear)):
+        raise _columns(
+            "offer.masked",
+            beyond,
+            Text("这些列未提供，或既遮盖又原样提供", "Not given at all, or both masked and shown as they are"),
+            Text("每列只选一种。", "Choose one for each column."),
+        )
+    personal = {column.name for column in data.columns if column.sensitivity is not None}
+    masks = dict.fromkeys(personal - draft.clear, Mask.WHOLE) | draft.masks
+    use = Use(
+        assignee=None,
+        purposes=draft.purposes,
+        bases=draft.bases,
+        actions=frozenset({UseAction.READ, UseAction.DOWNLOAD}),
+        **shown(names, masks, draft.clear),
+        rows=spans_of(draft.where, data.columns, data.entity_key),
+        models=ALL,
+        release=None,
+        runs=draft.runs,
+        window=Window(from_=None, until=until),
+    )
+    onward = Onward(
+        purposes=draft.purposes,
+        actions=frozenset({UseAction.READ, UseAction.DOWNLOAD}),
+        min_group=1,
+        window=Window(from_=None, until=None),
+        on_revocation=OnRevocation.WITHDRAWN,
+    )
+    return Line("data", data.asset, data.version, data.owner, make(use, onward))
 
 
 def trusted(draft: DraftOffer) -> tuple[str, ...]:

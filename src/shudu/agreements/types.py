@@ -69,6 +69,7 @@ __all__ = [
     "TABLES",
     "Basis",
     "DraftOffer",
+    "DraftTable",
     "Every",
     "Metric",
     "Nothing",
@@ -161,12 +162,7 @@ class DraftOffer(BaseModel):
 
     @model_validator(mode="after")
     def _possible(self) -> DraftOffer:
-        if not 1 <= self.runs <= MOST_RUNS:
-            raise _out_of_range("runs", Text("次数", "the number of runs"), 1, MOST_RUNS)
-        if not 0 <= self.price_fen <= LARGEST_PRICE_FEN:
-            raise _out_of_range("price_fen", Text("每次价格（分）", "the price per run (fen)"), 0, LARGEST_PRICE_FEN)
-        if self.min_group > LARGEST_GROUP:
-            raise _out_of_range("min_group", Text("最小分组", "the smallest group"), 1, LARGEST_GROUP)
+        _in_range(self.runs, self.price_fen)
         if self.min_group > LARGEST_GROUP:  # how small it may be, the room's rules say (`lines.least_group`)
             raise _out_of_range("min_group", Text("最小分组", "the least group"), 1, LARGEST_GROUP)
         if (self.release is ReleaseClass.B) != bool(self.label and self.metrics and not self.group_by) or (
@@ -195,6 +191,41 @@ class DraftOffer(BaseModel):
                 {"field": "split"},
             )
         return self
+
+
+class DraftTable(BaseModel):
+    """An offer to hand over rows of a table, by its owner: to be read and downloaded as the terms show them.
+
+    `columns`: none named means all. `masks`: presets by column; a column found to hold personal data that is neither
+    masked here nor named in `clear` is masked whole. `where` as in `DraftOffer`. `price_fen` is per delivery, in 分;
+    `runs` deliveries per agreement; `provider` percent of the price go to the owner, the rest to the exchange.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    data: str
+    columns: tuple[str, ...] = ()
+    masks: dict[str, Mask] = {}
+    clear: frozenset[str] = frozenset()
+    where: Annotated[tuple[Condition_, ...], Field(max_length=MOST_CONDITIONS)] = ()
+    purposes: Annotated[frozenset[Purpose], _codes(PURPOSES)]
+    bases: Annotated[frozenset[Basis], _codes(BASES)]
+    runs: int
+    until: date
+    price_fen: int
+    provider: Annotated[int, Field(ge=0, le=100)] = 90
+
+    @model_validator(mode="after")
+    def _possible(self) -> DraftTable:
+        _in_range(self.runs, self.price_fen)
+        return self
+
+
+def _in_range(runs: int, price_fen: int) -> None:
+    if not 1 <= runs <= MOST_RUNS:
+        raise _out_of_range("runs", Text("次数", "the number of runs"), 1, MOST_RUNS)
+    if not 0 <= price_fen <= LARGEST_PRICE_FEN:
+        raise _out_of_range("price_fen", Text("每次价格（分）", "the price per run (fen)"), 0, LARGEST_PRICE_FEN)
 
 
 def _out_of_range(field: str, label: Text, least: int, most: int) -> Invalid:

@@ -226,8 +226,7 @@ def add_result(result: Result, *, entity_key: str = "") -> Asset:
         Place(result.owner, result.asset, result.version),
         kind=Asset.Kind.TABLE,
         title=result.title,
-        # A released aggregate is re-graded (GB/T 43697 附录I): level 2, whatever its inputs were.
-        level="L2",
+        level=result.level,
         core={},
         origin="derived",
         code_kind="product",

@@ -16,6 +16,7 @@ from shudu.lake.types import Column, Mode, Reading, Recipe
 from shudu.policy import plain_text
 
 from .levels import LEVELS as LEVELS
+from .levels import needs_encryption as needs_encryption
 from .model_kinds import ModelSpec, refuse_model_files, register_model_kind
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "Result",
     "TableFields",
     "VersionFields",
+    "needs_encryption",
     "refuse_model_files",
     "register_model_kind",
 ]
@@ -216,3 +218,5 @@ class Result:
     rows: int
     terms: dict[str, object]
     run: str
+    # A released aggregate is re-graded (GB/T 43697 附录I): level 2, whatever its inputs were. Rows keep their level.
+    level: str = "L2"

@@ -92,14 +92,6 @@ def create_offer(
         from shudu.agreements import actions, queries
         from shudu.agreements.types import DraftOffer
 
-        try:
-            last = date.fromisoformat(until)
-        except ValueError:
-            raise Invalid(
-                "offer.until",
-                Text(f"日期写法不正确：{until}。", f"Not a date: {until}."),
-                Text("请写成 2027-06-30。", "Write it like 2027-06-30."),
-            ) from None
         request = typed(
             DraftOffer,
             data=data,
@@ -108,7 +100,7 @@ def create_offer(
             purposes=_names(purpose),
             bases=_names(basis),
             runs=count,
-            until=last,
+            until=_day(until),
             price_fen=fen(price, "--price"),
             split=_split(split),
             min_group=min_group,
@@ -124,6 +116,66 @@ def create_offer(
         current.show(
             {"id": offer.id, "state": str(offer.state), "lines": [_line(line) for line in queries.lines(offer.id)]},
             Text("上架草案已拟定，待各方接受。", "The offer is drafted; each party now accepts its own line."),
+        )
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise Invalid(
+            "offer.until",
+            Text(f"日期写法不正确：{text}。", f"Not a date: {text}."),
+            Text("请写成 2027-06-30。", "Write it like 2027-06-30."),
+        ) from None
+
+
+@offers.command("table")
+def create_table_offer(
+    data: Annotated[str, typer.Argument(metavar="ASSET", help="The table.")],
+    purpose: Annotated[str, typer.Option(metavar="P", help="Purposes it may be used for, comma separated.")],
+    basis: Annotated[str, typer.Option(metavar="B", help="Legal basis (个人信息保护法 第十三条).")],
+    count: Annotated[int, typer.Option("--runs", metavar="N", help="Deliveries per agreement.")],
+    until: Annotated[str, typer.Option(metavar="DATE", help="Last day, such as 2027-06-30 (Asia/Shanghai).")],
+    price: Annotated[str, typer.Option(metavar="YUAN", help="Price per delivery.")],
+    columns: Annotated[str, typer.Option(metavar="X,Y", help="Columns to hand over; all when not given.")] = "",
+    where: Annotated[
+        list[str] | None, typer.Option(metavar="COND", help="Only rows such as “tenure >= 12”; repeat it: all hold.")
+    ] = None,
+    mask: Annotated[
+        list[str] | None, typer.Option(metavar="X=PRESET", help="Show a column masked, such as phone=mobile.")
+    ] = None,
+    clear: Annotated[str, typer.Option(metavar="X,Y", help="Personal data to hand over as it is.")] = "",
+    provider: Annotated[int, typer.Option(metavar="PERCENT", help="The owner's share of the price.")] = 90,
+    home: Home = None,
+    as_: As = None,
+    json: Json = False,
+    key: Key = None,
+) -> None:
+    """Draft an offer to hand rows of a table over; columns of personal data are masked whole unless said otherwise."""
+    with session(home, as_, json) as current:
+        from shudu.agreements import actions, queries
+        from shudu.agreements.types import DraftTable
+
+        request = typed(
+            DraftTable,
+            data=data,
+            columns=_names(columns),
+            masks=masks_of(mask or []),
+            clear=_names(clear),
+            where=tuple(where or ()),
+            purposes=_names(purpose),
+            bases=_names(basis),
+            runs=count,
+            until=_day(until),
+            price_fen=fen(price, "--price"),
+            provider=provider,
+        )
+        offer = actions.draft_table(current.actor(_drafter(current, data)), request, idempotency_key=key)
+        line = queries.lines(offer.id)[0]
+        current.show(
+            {"id": offer.id, "state": str(offer.state), "lines": [_line(line)], "terms": _words(current, line)},
+            Text("上架草案已拟定，待本方接受。", "The offer is drafted; accept it to make it live."),
         )
 
 

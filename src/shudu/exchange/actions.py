@@ -17,7 +17,7 @@ from shudu.policy.types import Actor, Conflict, Text, not_found
 from shudu.runs import actions as runs
 from shudu.runs import queries as runs_queries
 from shudu.runs.queries import Run
-from shudu.runs.types import Input, StartRun
+from shudu.runs.types import HANDING_OVER, Input, StartRun
 
 from .models import Order, OrderLine, OrderRun
 from .queries import order as visible_order
@@ -116,14 +116,19 @@ def _restartable(run: Run) -> str:
 
 @part_of_action
 def _start(actor: Actor, order: Order, waiting: OrderRun | None, restarts: str | None = None) -> Run:
-    inputs = []
-    for line in order.lines.order_by("role"):
+    inputs, lines = [], list(order.lines.order_by("role"))
+    # Without a model there is nothing to compute: the rows themselves are handed over.
+    computes = any(line.role == "model" for line in lines)
+    use = ProposedUse.computing if computes else ProposedUse.handing_over
+    for line in lines:
         agreement = agreements.agreement_row(line.agreement)
-        refuse_unless(agreements.permits(agreement.id, ProposedUse.computing(agreement, order.purpose)))
+        refuse_unless(agreements.permits(agreement.id, use(agreement, order.purpose)))
         inputs.append(Input(line.role, agreement.version, agreement.id))
     waiting = waiting or _reserve(order)
     cases.advance(order.id, "start", actor)
-    run = runs.start(actor, StartRun("compute", order.buyer, order.purpose, tuple(inputs), order.id))
+    run = runs.start(
+        actor, StartRun("compute" if computes else HANDING_OVER, order.buyer, order.purpose, tuple(inputs), order.id)
+    )
     waiting.run, waiting.state, waiting.restarts = run.id, OrderRun.State.STARTED, restarts
     waiting.save(update_fields=["run", "state", "restarts"])
     return run
@@ -141,9 +146,13 @@ def settle(actor: Actor, run_id: str) -> OrderRun:
     weights = agreements.split(order.offer)
     by_role = largest_remainder(order.price_fen, weights)
     payees = {line.role: agreements.agreement_row(line.agreement).assigner for line in order.lines.all()}
-    parties = {"provider": payees["data"], "modeller": payees["model"], "platform": identity.operator().id}
+    parties = {"provider": payees["data"], "platform": identity.operator().id}
+    if "model" in payees:
+        parties["modeller"] = payees["model"]
     shares: dict[str, int] = {}
     for role, amount in by_role.items():
+        if role not in parties and not amount:
+            continue  # an offer of rows alone has no modeller
         shares[parties[role]] = shares.get(parties[role], 0) + amount
     if row.money:
         accounts.commit(row.money, shares)

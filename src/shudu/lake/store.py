@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,22 +16,37 @@ import pyarrow.parquet
 
 from shudu.policy.types import Conflict, Invalid, Text
 
-from . import arrival, combining, comparing, folders, ingest, swift
+from . import arrival, combining, comparing, folders, handing, ingest, swift
 from .arrival import no_key
 from .engine import connect, explained, one, parquet
+from .handing import Handed
 from .keys import new_secret, seal, unseal
 from .reading import (
     batches,
     check,
     copy_checked,
+    file_sha256,
     is_encrypted_parquet,
     read_checked,
     replacing,
     selected,
     tables_of,
+    types_of,
     write_ipc,
 )
-from .types import Base, Difference, Mode, ObserverFactory, Place, Reading, Stored, StoredFile, Table, Understood
+from .types import (
+    Base,
+    Column,
+    Difference,
+    Mode,
+    ObserverFactory,
+    Place,
+    Reading,
+    Stored,
+    StoredFile,
+    Table,
+    Understood,
+)
 from .view import View
 
 
@@ -104,6 +120,15 @@ class TableStore(Protocol):
 
     def export_ipc(self, files: Sequence[StoredFile], place: Place, view: View, target: Path) -> int:
         """Write exactly what the view shows to an uncompressed Arrow IPC file; returns the rows."""
+        ...
+
+    def hand_over(
+        self, files: Sequence[StoredFile], place: Place, view: View, target: Place, *, encrypted: bool = False
+    ) -> Handed:
+        """Store what the view shows as a version of its own at `target`, as CSV and as Parquet.
+
+        Raises Conflict `lake.exists` where something lies, Invalid `delivery.size`; then nothing is stored.
+        """
         ...
 
     def read_file(self, file: StoredFile, place: Place) -> bytes:
@@ -304,6 +329,36 @@ class DuckDBStore:
     def export_ipc(self, files: Sequence[StoredFile], place: Place, view: View, target: Path) -> int:
         with explained(), self._batches(files, place, view) as batches:
             return write_ipc(batches, target)
+
+    def hand_over(
+        self, files: Sequence[StoredFile], place: Place, view: View, target: Place, *, encrypted: bool = False
+    ) -> Handed:
+        with explained(), self._table(files, place) as (connection, table):
+            if self._folder(target).exists():
+                raise _exists()
+            types = types_of(connection, table)  # before the rows: another query would end their stream
+            reader = batches(connection, table, view)
+            columns = tuple(
+                Column(field.name, "VARCHAR" if field.name in view.masks else types[field.name], True)
+                for field in reader.schema
+            )
+            if encrypted:
+                opened = {handing.CSV: io.BytesIO(), handing.PARQUET: io.BytesIO()}
+                rows = handing.write(reader, dict(opened), handing.LARGEST_SEALED)
+                contents = {name: sink.getvalue() for name, sink in opened.items()}
+                stored = self.write_files(contents, target, encrypted=True)
+            else:
+                with folders.staging(self._lake) as folder:
+                    with ExitStack() as held:
+                        paths = {name: folder / "files" / name for name in (handing.CSV, handing.PARQUET)}
+                        sinks = {name: held.enter_context(path.open("wb")) for name, path in paths.items()}
+                        rows = handing.write(reader, dict(sinks))
+                    stored = tuple(
+                        StoredFile(name, str(target.path_of(name)), path.stat().st_size, file_sha256(path))
+                        for name, path in paths.items()
+                    )
+                    self._publish(folder, target)
+        return Handed(stored, columns, rows)
 
     def read_file(self, file: StoredFile, place: Place) -> bytes:
         with explained():

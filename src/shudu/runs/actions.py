@@ -12,6 +12,7 @@ from shudu.cases import actions as cases
 from shudu.catalog import actions as catalog_actions
 from shudu.catalog import queries as catalog
 from shudu.catalog.types import Result
+from shudu.lake.types import StoredFile
 from shudu.policy import clock
 from shudu.policy.actions import action, part_of_action, record, record_nothing, require
 from shudu.policy.events import Event
@@ -159,7 +160,7 @@ def deliver(actor: Actor, asset_id: str, file_name: str) -> Run:
     )
     RunInput.objects.create(run=run, role="result", version=version.id, agreement="")
     RunOutput.objects.create(run=run, asset=asset.id, version=version.id)
-    record(run.id, _closing(run, [{"version": version.id, "files": {file.name: file.sha256}}], {}, {}))
+    record(run.id, _closing(run, [{"version": version.id, "files": {file.name: file.delivered_sha256}}], {}, {}))
     return run
 
 
@@ -214,4 +215,5 @@ def _recorded(inputs: tuple[Input, ...]) -> list[dict[str, Any]]:
 
 
 def _output(result: Result) -> dict[str, Any]:
-    return {"version": result.version, "files": {str(file["name"]): file["sha256"] for file in result.files}}
+    files = [StoredFile.from_json(file) for file in result.files]
+    return {"version": result.version, "files": {file.name: file.delivered_sha256 for file in files}}

@@ -6,7 +6,8 @@ class RunsConfig(AppConfig):
     label = "runs"
 
     def ready(self) -> None:
-        from . import handlers, rules
+        from . import handing, handlers, rules
 
         assert handlers
         rules.register()
+        handing.register()

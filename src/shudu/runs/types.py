@@ -9,6 +9,9 @@ from typing import Any
 from shudu.catalog.types import Result
 from shudu.policy.types import Conflict, Invalid, Text
 
+# The kind of run that hands rows over, as an agreement shows them.
+HANDING_OVER = "handing_over"
+
 
 @dataclass(frozen=True, slots=True)
 class Input:

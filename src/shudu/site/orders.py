@@ -22,6 +22,7 @@ from shudu.runs import actions as run_actions
 from shudu.runs import queries as runs
 from shudu.runs.api import MEDIA_TYPES
 from shudu.runs.queries import Run
+from shudu.runs.types import HANDING_OVER
 
 from .acting import acts, see, told
 from .errors import status_of
@@ -31,6 +32,7 @@ from .market import labels
 
 SHOWN = 50
 STEPS = ("bind", "compute", "close")
+STEPS_OF = {HANDING_OVER: ("bind", "write", "close")}
 
 
 @require_safe
@@ -129,10 +131,11 @@ def _run(actor: Actor, run_id: str) -> dict[str, Any]:
     paid = queries.run_of(row.id)
     entries = ledger.placed([row.id])
     # A run that failed stands at no step any more: it stopped at the first it had not done.
-    at = STEPS.index(row.step) if row.step in STEPS else sum(name in row.done for name in STEPS)
-    steps = [(name, _at(number, at, str(row.state))) for number, name in enumerate(STEPS)]
+    names = STEPS_OF.get(row.kind, STEPS)
+    at = names.index(row.step) if row.step in names else sum(name in row.done for name in names)
+    steps = [(name, _at(number, at, str(row.state))) for number, name in enumerate(names)]
     owners = catalog.assets_of_versions(one.version for one in inputs)
-    settled = row.kind != "compute" or paid is None or paid.state == "settled"
+    settled = row.kind == "delivery" or paid is None or paid.state == "settled"
     recorded = any(one.event == "run.closed" for one in entries)
     followed = queries.followed_by([row.id]).get(row.id, "")
     checks = runs.checks(actor, row)
@@ -168,6 +171,7 @@ def result(request: HttpRequest, actor: Actor, asset_id: str) -> HttpResponse:
         "version": version,
         "files": catalog.files(version) if version and version.state == "live" else (),
         "own": row.owner == actor.party,
+        "rows_of_data": runs.run_row(row.run).kind == HANDING_OVER,
         "onward": onward_plain_words(onward_from_json(row.terms)) if row.terms else [],
         "entries": ledger.placed([row.run]),
         "deliveries": runs.deliveries_of(actor, [version.id]) if version else [],

@@ -101,6 +101,7 @@ SENSITIVITIES = {
 STEPS = {
     "bind": Text("核对合同，绑定约定的列", "Check the agreements, bind the agreed columns"),
     "compute": Text("在数据沙箱里计算，核查后放行", "Compute in the clean room, check what is released"),
+    "write": Text("按约定的列、行和遮盖写出数据", "Write the agreed columns and rows, masked as agreed"),
     "close": Text("再核对一次，登记交付结果", "Check once more, enter the result"),
 }
 METERS = {
@@ -116,7 +117,11 @@ REASONS = {
     "release": Text("释放预留额度", "reservation released"),
     "reserve": Text("预留", "reserved"),
 }
-RUN_KINDS = {"compute": Text("计算任务", "Run"), "delivery": Text("交付", "Delivery")}
+RUN_KINDS = {
+    "compute": Text("计算任务", "Run"),
+    "delivery": Text("交付", "Delivery"),
+    "handing_over": Text("数据交付", "Rows handed over"),
+}
 SHARES = {
     "provider": Text("数据提供方", "provider"),
     "modeller": Text("模型提供方", "modeller"),

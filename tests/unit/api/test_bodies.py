@@ -18,6 +18,7 @@ TEXTS: dict[str, dict[str, str]] = {
     "approve_release": {"opinion": ""},
     "create_upload": {"name": "", "sha256": "", "sm3": ""},
     "create_offer": {"data": "asset", "label": "", "model": "asset"},
+    "create_table_offer": {"data": "asset"},
     "create_party": {"name": "", "code": ""},
     "issue_token": {"party": "party", "person": "person"},
     "place_order": {"offer": "offer", "purpose": ""},
@@ -69,6 +70,7 @@ def bodies(market: Market) -> dict[str, dict[str, Any]]:
     own = {**TERMS, "data": market.ids["asset"], "model": market.ids["model"]}
     return {
         "create_offer": own,
+        "create_table_offer": {name: own[name] for name in ("data", "purposes", "bases", "runs", "until", "price_fen")},
         "place_order": {"offer": market.ids["offer"], "purpose": "research"},
         "issue_token": {"party": market.provider.party},
     }
@@ -93,7 +95,7 @@ def test_anothers_id_in_a_request_answers_as_one_that_is_not_there(
     before = Outbox.objects.count()
     for who in (kept.stranger, kept.provider if field == "model" else kept.stranger):
         body = {**bodies(kept)[operation], **wrong}
-        if operation != "create_offer":
+        if operation not in ("create_offer", "create_table_offer"):
             body = {key: value for key, value in body.items() if key not in ("price_fen", "until")}
         if operation == "issue_token":
             body = {"party": who.party} if field == "person" else {}

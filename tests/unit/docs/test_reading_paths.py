@@ -11,7 +11,7 @@ from shudu.lake.store import DuckDBStore, TableStore
 from unit.docs.test_structure import MODULES, name
 
 # Functions that answer with rows, or with something of rows, of a version's table.
-READING = {"read_table", "measure", "export_ipc"}
+READING = {"read_table", "measure", "export_ipc", "hand_over"}
 # Those that hand out a stored file as it is, and what keeps them to files that are whole by right.
 WHOLE_FILES = {
     "read_file": "results, models' cards and evidence, each behind a rule of its own",

@@ -1,0 +1,159 @@
+"""Rows handed over under an agreement: filtered and masked by it, counted, charged, receipted, and never more."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from shudu.accounts import actions as accounts
+from shudu.accounts import queries as books
+from shudu.agreements import actions as agreements
+from shudu.agreements.types import DraftTable
+from shudu.catalog import actions as catalog
+from shudu.catalog import queries as assets
+from shudu.catalog.types import PublishTable
+from shudu.exchange import actions as exchange
+from shudu.exchange import queries as orders
+from shudu.exchange.types import PlaceOrder
+from shudu.lake import queries as lake
+from shudu.policy.models import Outbox
+from shudu.policy.types import Invalid, Refused
+from shudu.runs import actions, queries
+from shudu.runs.models import Run
+from shudu.runs.worker import Worker, settle, spread_news
+from unit.agreements.conftest import Market, market
+
+__all__ = ["market"]
+pytestmark = pytest.mark.django_db(transaction=True)
+PHONES = [f"138{at:08d}" for at in range(12345678, 12345678 + 40)]
+
+
+@pytest.fixture(params=["L2", "L4"])
+def town(market: Market, tmp_path: Path, request: pytest.FixtureRequest) -> Market:
+    rows = [f"C{at:03d},{phone},{'东' if at % 2 else '西'},{at},=1+{at}" for at, phone in enumerate(PHONES)]
+    table = tmp_path / "people.csv"
+    table.write_text("\n".join(["no,手机号,region,tenure,note", *rows]) + "\n", encoding="utf-8")
+    asked = PublishTable(source=table, title="居民", key="no", level=request.param)
+    market.data = catalog.publish(market.provider, asked).id
+    accounts.deposit(market.operator, market.buyer.party, 100_000)
+    return market
+
+
+def offered(town: Market, **changes: Any) -> str:
+    given: dict[str, Any] = {
+        "data": town.data,
+        "purposes": ["research"],
+        "bases": ["contract"],
+        "runs": 2,
+        "until": date(2026, 6, 30),
+        "price_fen": 10_000,
+    }
+    offer = agreements.draft_table(town.provider, DraftTable.model_validate({**given, **changes}))
+    return agreements.accept(town.provider, offer.id).id
+
+
+def ordered(town: Market, **changes: Any) -> str:
+    return exchange.place(town.buyer, PlaceOrder(offer=offered(town, **changes), purpose="research")).id
+
+
+def handed(town: Market, order: str) -> Run:
+    run = exchange.start_run(town.buyer, order).id
+    worker = Worker()
+    while worker.tick():
+        pass
+    return queries.run_row(run)
+
+
+def files(run: Run) -> dict[str, bytes]:
+    output = queries.output_of(run.id)
+    assert output is not None, run.error
+    version = assets.version_row(output.version)
+    return {file.name: lake.store().read_file(file, assets.place(version)) for file in assets.files(version)}
+
+
+def test_what_the_agreement_shows_is_all_that_leaves(town: Market) -> None:
+    order = ordered(town, where=["tenure >= 30", "region = 东"], masks={"手机号": "mobile"})
+    run = handed(town, order)
+    given = files(run)
+    rows = list(csv.DictReader(io.StringIO(given["product.csv"].decode())))
+    assert [row["no"] for row in rows] == ["C031", "C033", "C035", "C037", "C039"]
+    assert [row["手机号"] for row in rows] == [f"138****{PHONES[at][-4:]}" for at in (31, 33, 35, 37, 39)]
+    assert rows[0]["note"] == "'=1+31", "a spreadsheet must not run it"
+    table = pq.read_table(io.BytesIO(given["product.parquet"]))
+    assert table.column("tenure").to_pylist() == [31, 33, 35, 37, 39]
+    assert table.column("note")[0].as_py() == "=1+31"
+    assert not any(phone.encode() in content for phone in PHONES for content in given.values())
+    # It keeps its level, costs its price, and its receipt names version, agreement and what was made.
+    result = assets.asset_row(queries.output_of(run.id).asset)  # type: ignore[union-attr]
+    assert (result.level, result.owner) == (assets.asset_row(town.data).level, town.buyer.party)
+    assert books.balance(town.provider.party, "CNY.fen").available == 9_000
+    told = json.dumps(Outbox.objects.get(event="run.closed", subject=run.id).fields)
+    digests = [hashlib.sha256(content).hexdigest() for content in given.values()]
+    assert all(digest in told for digest in digests)
+    (item,) = queries.inputs_of(run)
+    assert item.agreement == orders.agreements_of(order)[0]
+    assert run.meters["rows_out"] == 5
+    delivery = actions.deliver(town.buyer, result.id, "product.csv")
+    told = json.dumps(Outbox.objects.get(event="run.closed", subject=delivery.id).fields)
+    assert digests[list(given).index("product.csv")] in told
+
+
+def test_personal_data_nobody_spoke_of_is_masked_whole(town: Market) -> None:
+    rows = list(csv.DictReader(io.StringIO(files(handed(town, ordered(town)))["product.csv"].decode())))
+    assert {row["手机号"] for row in rows} == {"***"}
+
+
+def test_personal_data_shown_as_it_is_has_to_be_named(town: Market) -> None:
+    order = ordered(town, columns=["no", "手机号"], clear=["手机号"])
+    rows = list(csv.DictReader(io.StringIO(files(handed(town, order))["product.csv"].decode())))
+    assert [row["手机号"] for row in rows] == PHONES
+    assert list(rows[0]) == ["no", "手机号"]
+
+
+def test_the_quota_ends_and_a_revoked_agreement_hands_nothing_over(town: Market) -> None:
+    order = ordered(town)
+    assert [handed(town, order).state for _ in range(2)] == ["closed", "closed"]
+    with pytest.raises(Refused):
+        exchange.start_run(town.buyer, order)
+    other = ordered(town)
+    run = exchange.start_run(town.buyer, other)
+    agreements.revoke(town.provider, orders.agreements_of(other)[0], "breach")
+    settle(run.id)
+    while spread_news():
+        pass
+    assert queries.run_row(run.id).state == "failed"
+    assert queries.output_of(run.id) is None
+    with pytest.raises(Refused):
+        exchange.start_run(town.buyer, other)
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"columns": ["nobody"]}, "offer.columns"),
+        ({"columns": ["no"], "masks": {"region": "whole"}}, "offer.masked"),
+        ({"masks": {"region": "whole"}, "clear": ["region"]}, "offer.masked"),
+        ({"where": ["手机号 = 1"]}, "rows.identifier"),
+        ({"until": date(2020, 1, 1)}, "offer.until"),
+        ({"runs": 0}, "offer.runs"),
+    ],
+)
+def test_an_offer_that_cannot_be(town: Market, changes: dict[str, Any], code: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        offered(town, **changes)
+    assert caught.value.code == code
+
+
+def test_only_its_owner_offers_its_rows(town: Market) -> None:
+    given = {"data": town.data, "purposes": ["research"], "bases": ["contract"], "runs": 1, "price_fen": 0}
+    asked = DraftTable.model_validate({**given, "until": date(2026, 6, 30)})
+    with pytest.raises(Refused):
+        agreements.draft_table(town.operator, asked)
