@@ -22,7 +22,6 @@ from shudu.runs.types import Withheld
 from . import queries
 from .models import Cohort, Release, Watch
 from .procedures import RELEASE
-from .release_policy import DEFAULTS
 
 if TYPE_CHECKING:
     from .sketches import Sealed
@@ -36,13 +35,22 @@ class Overtaken(Exception):
 
 @action(Permission.RUN_CARRY, Event.RUN_STARTED)
 def enter(
-    actor: Actor, run_id: str, *, asset: str, version: str, owner: str, agreement: str, seen: int, sketch: Sealed | None
+    actor: Actor,
+    run_id: str,
+    *,
+    asset: str,
+    version: str,
+    owner: str,
+    agreement: str,
+    seen: int,
+    sketch: Sealed | None,
+    cap: int,
 ) -> Release:
     """Enter a run's release, compared with the first `seen` of its data, so that every later one is compared with it.
 
     Two at once cannot both get in: the count moves on for one of them, and the other gets `Overtaken` and compares
-    again. Raises `Conflict` (`release.daily_cap`) when the agreement has had its releases of the day. Its run's entry
-    in the ledger tells of it, so this makes none.
+    again. Raises `Conflict` (`release.daily_cap`) when the agreement has had its `cap` releases of the day. Its run's
+    entry in the ledger tells of it, so this makes none.
     """
     require(actor, Permission.RUN_CARRY, run_queries.run_row(run_id))
     record_nothing()
@@ -53,8 +61,8 @@ def enter(
         raise Overtaken
     from .sketches import left_today  # computes on columns: loaded with the first release, not by every page
 
-    if left_today(agreement, DEFAULTS.releases_per_day) < 1:
-        raise daily_cap()
+    if left_today(agreement, cap) < 1:
+        raise daily_cap(cap)
     cohort = None
     if sketch:
         cohort, _ = Cohort.objects.get_or_create(
@@ -77,16 +85,16 @@ def enter(
 
 @action(Permission.RUN_CARRY, Event.RUN_STARTED)
 def note(
-    actor: Actor, run_id: str, *, evidence: Mapping[str, Any], held_for: list[str], files: dict[str, str]
+    actor: Actor, run_id: str, *, evidence: Mapping[str, Any], held_for: list[str], files: dict[str, str], days: int
 ) -> Release:
-    """Keep where a release's evidence lies, and for what a person must look at which files."""
+    """Keep where a release's evidence lies, and for what a person must look at which files within how many days."""
     require(actor, Permission.RUN_CARRY, run_queries.run_row(run_id))
     record_nothing()
     release = Release.objects.get(run=run_id)
     release.evidence, release.held_for, release.files = dict(evidence), held_for, files
     if held_for and release.due is None:
         today = clock.now().astimezone(clock.SHANGHAI).date()
-        release.due = clock.end_of_day(today + timedelta(days=DEFAULTS.decide_days))
+        release.due = clock.end_of_day(today + timedelta(days=days))
     release.save(update_fields=["evidence", "held_for", "files", "due"])
     return release
 
@@ -183,12 +191,12 @@ def withheld() -> Withheld:
     return Withheld("release.withheld", WITHHELD, WITHHELD_REMEDY)
 
 
-def daily_cap() -> Conflict:
+def daily_cap(cap: int) -> Conflict:
     return Conflict(
         "release.daily_cap",
         Text(
-            f"该协议今日已放行 {DEFAULTS.releases_per_day} 次，达到上限。",
-            f"This agreement has had its {DEFAULTS.releases_per_day} releases of the day.",
+            f"该协议今日已放行 {cap} 次，达到上限。",
+            f"This agreement has had its {cap} releases of the day.",
         ),
         Text("请明日再运行。", "Run it again tomorrow."),
     )

@@ -24,19 +24,16 @@ from shudu.runs.types import Hold, Work
 
 from . import actions, queries, release, sketches
 from .procedures import RELEASE
-from .release_policy import DEFAULTS, ReleasePolicy
+from .release_policy import ReleasePolicy
 
 FORMAT = "shudu-checks/1"
 _TRIES = 50
 
 
-def check_cap(work: Work) -> None:
+def check_cap(work: Work, cap: int) -> None:
     """Has the agreement any release left today? Before anything is computed; asked again when one is entered."""
-    if (
-        not queries.is_entered(work.run)
-        and sketches.left_today(work.input("data").agreement, DEFAULTS.releases_per_day) < 1
-    ):
-        raise actions.daily_cap()
+    if not queries.is_entered(work.run) and sketches.left_today(work.input("data").agreement, cap) < 1:
+        raise actions.daily_cap(cap)
 
 
 def work_out(
@@ -61,17 +58,17 @@ def work_out(
             found = error
         sketch = found.sketch if isinstance(found, release.Released) else None
         try:
-            _enter(work, data, seen, sketches.sealed(keys, sketch) if sketch else None)
+            _enter(work, data, seen, sketches.sealed(keys, sketch) if sketch else None, policy)
         except actions.Overtaken:
             continue
         return _store(work, data, found, policy, review)
     raise RuntimeError("overtaken by other releases again and again")
 
 
-def decision(work: Work) -> Mapping[str, Any] | Hold:
+def decision(work: Work, days: int) -> Mapping[str, Any] | Hold:
     """What was decided about a held release (empty for one that was not), or that nobody has decided yet.
 
-    Raises `Withheld` when the approval is too old, or the files are not those that were approved.
+    Raises `Withheld` when the approval is older than so many days, or the files are not those that were approved.
     """
     made = work.done["compute"]
     if not made["held_for"]:
@@ -79,7 +76,7 @@ def decision(work: Work) -> Mapping[str, Any] | Hold:
     row = queries.release_row(work.run)
     if row.decision != "approved" or row.decided is None:
         return Hold(RELEASE.name, row.owner, tuple(made["held_for"]))
-    old = row.decided + timedelta(days=DEFAULTS.decide_days) < clock.now()
+    old = row.decided + timedelta(days=days) < clock.now()
     names = [file["name"] for file in made["files"]]
     if old or row.files != _digests(made["files"]) or not all(queries.held_file(row, name) for name in names):
         raise actions.withheld()
@@ -92,7 +89,7 @@ def decision(work: Work) -> Mapping[str, Any] | Hold:
     }
 
 
-def _enter(work: Work, data: Offered, seen: int, sketch: sketches.Sealed | None) -> None:
+def _enter(work: Work, data: Offered, seen: int, sketch: sketches.Sealed | None, policy: ReleasePolicy) -> None:
     actions.enter(
         identity.system(),
         work.run,
@@ -102,6 +99,7 @@ def _enter(work: Work, data: Offered, seen: int, sketch: sketches.Sealed | None)
         agreement=work.input("data").agreement,
         seen=seen,
         sketch=sketch,
+        cap=policy.releases_per_day,
     )
 
 
@@ -109,9 +107,9 @@ def _store(
     work: Work, data: Offered, found: release.Released | release.ReleaseRefused, policy: ReleasePolicy, review: bool
 ) -> dict[str, Any]:
     checks = [check.to_json() for check in found.checks]
-    evidence = _write_checks(work, data, checks, policy)
+    evidence, days = _write_checks(work, data, checks, policy), policy.decide_days
     if isinstance(found, release.ReleaseRefused):
-        actions.note(identity.system(), work.run, evidence=evidence, held_for=[], files={})
+        actions.note(identity.system(), work.run, evidence=evidence, held_for=[], files={}, days=days)
         refused = actions.withheld()
         refused.checks = checks
         raise refused
@@ -119,7 +117,7 @@ def _store(
     products = {"product.csv": release.to_csv(table), "product.parquet": release.to_parquet(table)}
     where = Place(work.party, work.done["bind"]["asset"], work.done["bind"]["version"])
     files = [file.to_json() for file in lake.store().write_files(products, where)]
-    actions.note(identity.system(), work.run, evidence=evidence, held_for=held_for, files=_digests(files))
+    actions.note(identity.system(), work.run, evidence=evidence, held_for=held_for, files=_digests(files), days=days)
     return {
         "files": files,
         "columns": [column.to_json() for column in _columns(table.schema)],
@@ -133,7 +131,7 @@ def _store(
 def _write_checks(work: Work, data: Offered, checks: list[dict[str, Any]], policy: ReleasePolicy) -> dict[str, Any]:
     """checks.json, encrypted, among the files of the data's owner; the sweep takes what other attempts wrote."""
     found = {"format": FORMAT, "run": work.run, "version": data.version, "policy": asdict(policy), "checks": checks}
-    text = json.dumps(found, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+    text = json.dumps(found, ensure_ascii=False, indent=1, sort_keys=True, default=sorted) + "\n"
     place = Place(data.owner, data.asset, f"{work.run}-{work.attempt}")
     try:
         file = lake.store().write_files({"checks.json": text.encode()}, place, encrypted=True)[0]

@@ -260,10 +260,9 @@ def require_size(checks: Checks, table: pa.Table, policy: ReleasePolicy) -> None
 
 
 def _check_group_by(checks: Checks, spec: ReleaseSpec, schema: pa.Schema) -> None:
-    refused = {spec.key, *MEASURES.names}
-    wrong = [
-        n for n in spec.group_by if n not in spec.allowed or n in refused or not _is_category(schema.field(n).type)
-    ]
+    refused, listed = {spec.key, *MEASURES.names}, spec.policy.group_by
+    allowed = spec.allowed if listed is None else spec.allowed & listed
+    wrong = [n for n in spec.group_by if n not in allowed or n in refused or not _is_category(schema.field(n).type)]
     checks.require(
         "group_by",
         not wrong and len(set(spec.group_by)) == len(spec.group_by),

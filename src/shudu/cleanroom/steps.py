@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from django.conf import settings
+
 from shudu.agreements import queries as agreements
 from shudu.agreements.types import Nothing, ProposedUse, Release, onward_to_json, view_of
 from shudu.catalog import queries as catalog
@@ -26,6 +28,7 @@ from shudu.runs.types import Hold, Outcome, Work
 from . import metrics, publishing, release
 from .bubblewrap import sandbox
 from .evaluators import EVALUATORS
+from .house_policy import policy_of
 from .kinds import KINDS
 from .kinds.admitted import Admitted, check_columns
 from .sandbox import JobSpec, OutputSpec, job_folder, read_scores
@@ -38,7 +41,7 @@ def bind(work: Work) -> Mapping[str, Any]:
     _exactly_agreed(work, data, agreed, model, model_bytes)
     _unmasked(work, data, agreed, model)
     check_columns(model.inputs, data.columns)
-    publishing.check_cap(work)
+    publishing.check_cap(work, _policy(work, data, agreed).releases_per_day)
     sandbox().capabilities()
     return {"asset": ids.new("asset"), "version": ids.new("version")}
 
@@ -58,7 +61,7 @@ def compute(work: Work) -> Mapping[str, Any]:
         raw = sandbox().run(job)
     scores = read_scores(raw, rows, output)
     trusted = store.read_table(files, place, _view(work, data, [_entity_key(data), *_trusted(agreed)]))
-    policy, key = _policy(data, agreed), _entity_key(data)
+    policy, key = _policy(work, data, agreed), _entity_key(data)
 
     def release_against(history: release.History) -> release.Released:
         if agreed.label is not None:
@@ -82,9 +85,9 @@ def compute(work: Work) -> Mapping[str, Any]:
 
 def close(work: Work) -> Outcome | Hold:
     """Hand over what was made, if every agreement still permits it, and if what was held was let go."""
-    _permitted(work)
+    data, agreed = _permitted(work)
     made, bound = work.done["compute"], work.done["bind"]
-    decision = publishing.decision(work)
+    decision = publishing.decision(work, _policy(work, data, agreed).decide_days)
     if isinstance(decision, Hold):
         return decision
     onward = agreements.derived_onward([item.agreement for item in work.inputs])
@@ -189,12 +192,15 @@ def _trusted(agreed: Release) -> list[str]:
     return [*sorted(agreed.group_by), *([agreed.label] if agreed.label else [])]
 
 
-def _policy(data: Offered, agreed: Release) -> release.ReleasePolicy:
-    """Our defaults or what was agreed, whichever is stricter; larger groups by a sensitive column."""
-    least, named = agreed.min_group, _trusted(agreed)
+def _policy(work: Work, data: Offered, agreed: Release) -> release.ReleasePolicy:
+    """The strictest of our defaults, the house's rules, every owner's and what was agreed; larger groups by a sensitive
+    column."""
+    owners = {catalog.version_row(item.version).binding.asset.owner for item in work.inputs}
+    policy, named = policy_of(owners, settings.OPTIONS.home), _trusted(agreed)
+    least = max(agreed.min_group, policy.min_group)
     if any(column.sensitivity is not None for column in data.columns if column.name in named):
-        least = max(least, release.DEFAULTS.min_group_sensitive)
-    return release.strictest(release.DEFAULTS, replace(release.DEFAULTS, min_group=least))
+        least = max(least, policy.min_group_sensitive)
+    return replace(policy, min_group=least)
 
 
 def _entity_key(data: Offered) -> str:

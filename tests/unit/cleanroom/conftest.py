@@ -75,6 +75,21 @@ def folder() -> Iterator[Path]:
     assert not made.exists()
 
 
+HouseRules = Callable[[str], None]
+
+
+@pytest.fixture
+def house_rules(home: Path) -> Iterator[HouseRules]:
+    """Writes release_policy.toml of the home, for this test."""
+    file = home / "release_policy.toml"
+
+    def write(text: str) -> None:
+        file.write_text(text, encoding="utf-8")
+
+    yield write
+    file.unlink(missing_ok=True)
+
+
 JobMaker = Callable[..., JobSpec]
 
 

@@ -28,6 +28,7 @@ from shudu.runs import queries as runs
 from shudu.runs.models import Run
 from shudu.runs.worker import Worker, sweep
 from unit.agreements.conftest import Market, market
+from unit.cleanroom.conftest import HouseRules
 
 __all__ = ["market"]
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -183,14 +184,9 @@ def test_suppression_and_refusal_look_alike(market: Market, tmp_path: Path) -> N
     assert said[0][1]["code"] == "release.withheld"
 
 
-def test_twenty_releases_a_day(market: Market, monkeypatch: pytest.MonkeyPatch, clock: Any) -> None:
-    from dataclasses import replace
-
-    from shudu.cleanroom import publishing, release_policy
-
-    fewer = replace(release_policy.DEFAULTS, releases_per_day=1)
-    monkeypatch.setattr(actions, "DEFAULTS", fewer)
-    monkeypatch.setattr(publishing, "DEFAULTS", fewer)
+def test_so_many_releases_a_day(market: Market, house_rules: HouseRules, clock: Any) -> None:
+    """Of all who have a say one: the modeller, whose model is run."""
+    house_rules(f"[owner.{market.modeller.party}]\nreleases_per_day = 1\n")
     accounts.deposit(market.operator, market.buyer.party, 10 * PRICE)
     order = exchange.place(market.buyer, PlaceOrder(offer=market.live().id, purpose="research")).id
     ended = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections import defaultdict
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import date
 from fractions import Fraction
 from typing import Any
@@ -413,6 +413,7 @@ POLICIES = st.builds(
     dominant_share=st.floats(0.1, 1.0),
     carrier_fraction=st.floats(0.01, 1.0),
     significant_digits=st.integers(1, 6),
+    group_by=st.none() | st.frozensets(st.sampled_from("ghb")),
     max_rows=st.integers(1, 2_000),
     max_columns=st.integers(1, 30),
     max_bytes=st.integers(1, 10**6),
@@ -432,6 +433,11 @@ def test_strictest_is_a_meet(a: ReleasePolicy, b: ReleasePolicy, c: ReleasePolic
     assert both.min_group == max(a.min_group, b.min_group)
     assert both.max_bytes == min(a.max_bytes, b.max_bytes)
     assert both.dominant_share == min(a.dominant_share, b.dominant_share)
+    for name in (one.name for one in fields(ReleasePolicy)):
+        # Never laxer than either: with the one once more, no rule changes.
+        for one in (a, b):
+            assert getattr(strictest(both, one), name) == getattr(both, name)
+        assert getattr(both, name) in (getattr(a, name), getattr(b, name)) or name == "group_by"
 
 
 @given(rows=ROWS, a=POLICIES, b=POLICIES)
