@@ -29,7 +29,7 @@ from shudu.runs import queries as runs
 
 from . import archive
 from .disk import explained
-from .manifest import OPTIONS, ROWS, Kept, Manifest
+from .manifest import OPTIONS, ROWS, RULES, Kept, Manifest
 from .types import Reopened, Taken
 
 
@@ -57,8 +57,7 @@ def _write(actor: Actor, target: Path) -> Taken:
     with lake.store().frozen(copy_rows) as frozen:
         expected = runs.stored_digests()
         files = {ROWS: Path(rows)}
-        if (told := home / OPTIONS).is_file():
-            files[OPTIONS] = told
+        files |= {name: home / name for name in (OPTIONS, RULES) if (home / name).is_file()}
         published = sorted(path for path in frozen.rglob("*") if path.is_file())
         files.update((f"lake/{path.relative_to(frozen)}", path) for path in published)
         taken = Taken("", False, len(files), 0, ())

@@ -16,8 +16,9 @@ import rfc8785
 FORMAT = "shudu-backup/1"
 ROWS = "shudu.sqlite3"
 OPTIONS = "shudu.toml"
+RULES = "release_policy.toml"  # what the house and owners made stricter: a restored house is not laxer
 _PART = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}"
-_PATH = re.compile(rf"{re.escape(ROWS)}|{re.escape(OPTIONS)}|lake(/{_PART}){{1,9}}")
+_PATH = re.compile(rf"{re.escape(ROWS)}|{re.escape(OPTIONS)}|{re.escape(RULES)}|lake(/{_PART}){{1,9}}")
 
 
 def is_path(path: str) -> bool:

@@ -29,6 +29,7 @@ from .errors import status_of
 from .forms import again, key_of, new_key
 from .kept import values
 from .market import labels
+from .measured import is_measured, measured
 
 SHOWN = 50
 STEPS = ("bind", "compute", "close")
@@ -166,15 +167,21 @@ def result(request: HttpRequest, actor: Actor, asset_id: str) -> HttpResponse:
     if not row.run:
         raise Http404
     version = next(iter(catalog.versions_of(row.id)), None)
+    files = catalog.files(version) if version and version.state == "live" else ()
+    deliveries = runs.deliveries_of(actor, [version.id]) if version else []
+    own = row.owner == actor.party
     context = {
         "asset": row,
         "version": version,
-        "files": catalog.files(version) if version and version.state == "live" else (),
-        "own": row.owner == actor.party,
+        "files": files,
+        "own": own,
+        "is_measured": is_measured(version),
+        # What was taken home once may be looked at here; looking first would be a delivery nobody recorded.
+        "measured": measured(version) if version and files and own and deliveries and is_measured(version) else None,
         "rows_of_data": runs.run_row(row.run).kind == HANDING_OVER,
         "onward": onward_plain_words(onward_from_json(row.terms)) if row.terms else [],
         "entries": ledger.placed([row.run]),
-        "deliveries": runs.deliveries_of(actor, [version.id]) if version else [],
+        "deliveries": deliveries,
         "names": identity.names([row.owner]),
     }
     return render(request, "result.html", context)

@@ -49,8 +49,15 @@ def look(home: Path) -> dict[str, Any]:
         }
     folders = {str(catalog.place(version).folder) for version in Version.objects.all()}
     there = {str(folder.relative_to(home)) for folder in (home / "lake").glob("*/*/*") if folder.is_dir()}
+    measured = {}
+    for version in Version.objects.filter(binding__asset__origin="derived"):
+        if version.columns[0]["name"] == "metric":
+            file = next(one for one in catalog.files(version) if one.name == "product.csv")
+            lines = lake.store().read_file(file, catalog.place(version)).decode().splitlines()[1:]
+            measured = {name: float(value) for name, at, value in (line.split(",") for line in lines) if not at}
     return {
         "tables": tables,
+        "metrics": measured,
         "assets": _counted(f"{asset.kind}/{asset.origin}" for asset in Asset.objects.all()),
         "parties": _counted(role for party in Party.objects.all() for role in party.roles),
         "codes": sorted(Party.objects.values_list("code", flat=True)),

@@ -121,13 +121,21 @@ def test_every_table_is_labelled_described_and_at_the_level_its_columns_call_for
 
 def test_no_page_is_empty(loaded: Load) -> None:
     found = loaded.state
-    assert found["offers"] == {"drafted": 1, "live": 6, "withdrawn": 1}
+    assert found["offers"] == {"drafted": 1, "live": 7, "withdrawn": 1}
     assert found["agreements"]["revoked"] == 1
     assert found["orders"]["settled"] >= 7
     assert found["orders"]["failed"] == 1
     assert not {"placed", "running"} & set(found["orders"])
-    assert found["runs"] == {"compute/closed/": 9, "compute/failed/release.withheld": 1, "delivery/closed/": 3}
-    assert found["settlements"] == {"released": 1, "settled": 9}
+    assert found["runs"] == {"compute/closed/": 10, "compute/failed/release.withheld": 1, "delivery/closed/": 4}
+    assert found["settlements"] == {"released": 1, "settled": 10}
+
+
+def test_the_trees_are_measured_on_customers_they_were_not_fitted_on(loaded: Load) -> None:
+    """Release class B: what the model card says of them holds, and what leaves is a table of metrics."""
+    found = loaded.state["metrics"]
+    assert set(found) == {"auc", "ks", "log_loss", "entities", "positives", "negatives"}
+    assert found["auc"] == pytest.approx(0.82, abs=0.03)
+    assert found["entities"] == found["positives"] + found["negatives"] == 3521
 
 
 def test_loading_again_changes_nothing(loaded: Load, home: Path) -> None:

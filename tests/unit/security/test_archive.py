@@ -25,6 +25,7 @@ SIGNER = Ed25519Signer("data.example.org/ledger", b"\7" * 32)
 FILES = {
     "shudu.sqlite3": b"rows" * 9_000,
     "shudu.toml": b"port = 8100\n",
+    "release_policy.toml": b"[house]\nmax_rows = 9\n",
     "lake/pty_1/ast_1/ver_1/data.parquet": bytes(range(256)) * 50,
     "lake/pty_1/ast_1/ver_1/empty": b"",
 }

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from shudu.agreements.types import Basis, Purpose
+from shudu.agreements.types import Basis, Metric, Purpose
 
 _STUDY = frozenset({Purpose.RESEARCH, Purpose.STATISTICS})
 _PUBLIC = frozenset({Purpose.RESEARCH, Purpose.STATISTICS, Purpose.PUBLIC_SERVICE})
@@ -31,6 +31,9 @@ class Offering:
     split: Mapping[str, int] = field(default_factory=lambda: dict(_FREE_DATA))
     min_group: int = 10
     runs: int = 12
+    # Release class B instead of groups: which metrics of the model against which column it does not see.
+    label: str | None = None
+    metrics: frozenset[Metric] = frozenset()
     # Does the modeller accept too, so that it goes live? And is it taken off again once its orders are done?
     accepted: bool = True
     withdrawn: bool = False
@@ -56,6 +59,11 @@ OFFERS: dict[str, Offering] = {
         "customers", "churn_trees", ("contract",), _STUDY, Basis.CONTRACT, 1_500_00,
         {"provider": 55, "modeller": 35, "platform": 10},
     ),
+    # How good are the trees on customers they were not fitted on? Metrics leave, and no group at all.
+    "churn_checked": Offering(
+        "customers", "churn_trees", (), _STUDY, Basis.CONTRACT, 600_00,
+        {"provider": 60, "modeller": 30, "platform": 10}, label="churn", metrics=frozenset(Metric) - {Metric.RMSE},
+    ),
     "survival": Offering(
         "enterprises", "survival", ("行政区",), _PUBLIC | _TRADE, Basis.LEGAL_DUTY, 800_00, min_group=20
     ),
@@ -80,6 +88,7 @@ OFFERS: dict[str, Offering] = {
 ORDERS: dict[str, Ordering] = {
     "churn": Ordering("churn", "buyer", Purpose.RESEARCH),
     "churn_trees": Ordering("churn_trees", "insurer", Purpose.RESEARCH),
+    "churn_checked": Ordering("churn_checked", "buyer", Purpose.RESEARCH),
     "survival_consultant": Ordering("survival", "consultant", Purpose.PUBLIC_SERVICE),
     "survival_insurer": Ordering("survival", "insurer", Purpose.STATISTICS, runs=2),
     "turnover_fine": Ordering("turnover_fine", "retailer", Purpose.SERVICE_IMPROVEMENT),
@@ -92,4 +101,4 @@ ORDERS: dict[str, Ordering] = {
 REVOKED = "turnover_logistics"
 REVOKED_FOR = "mutual"
 # Whose results are downloaded, so that there are deliveries to look at.
-DELIVERED = ("churn", "survival_consultant", "return_visit")
+DELIVERED = ("churn", "churn_checked", "survival_consultant", "return_visit")

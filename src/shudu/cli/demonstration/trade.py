@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from shudu.agreements import actions as agreements
-from shudu.agreements.types import DraftOffer
+from shudu.agreements.types import DraftOffer, ReleaseClass
 from shudu.exchange import actions as exchange
 from shudu.exchange import queries as orders
 from shudu.exchange.types import PlaceOrder
@@ -38,6 +38,9 @@ def _offer(name: str, each: Offering, actors: dict[str, Actor], assets: dict[str
         price_fen=each.price_fen,
         split=dict(each.split),
         min_group=each.min_group,
+        release=ReleaseClass.B if each.label else ReleaseClass.A,
+        label=each.label,
+        metrics=each.metrics,
     )
     drafted = agreements.draft(provider, request, idempotency_key=_key(name))
     agreements.accept(provider, drafted.id, idempotency_key=_key(name))
