@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -23,6 +24,14 @@ from .procedures import RELEASE
 if TYPE_CHECKING:
     from .diagnosis import Diagnosis as Diagnosis
     from .diagnosis import Part as Part
+    from .release_policy import ReleasePolicy
+
+
+def policy_of(owners: Iterable[str]) -> ReleasePolicy:
+    """The rules of release for what is made of these parties' data and models, as the house and they have them."""
+    from .house_policy import policy_of as strictest_of
+
+    return strictest_of(owners, settings.OPTIONS.home)
 
 
 def release_row(run_id: str) -> Release:

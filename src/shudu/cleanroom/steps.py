@@ -12,8 +12,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from django.conf import settings
-
 from shudu.agreements import queries as agreements
 from shudu.agreements.types import Nothing, ProposedUse, Release, onward_to_json, view_of
 from shudu.catalog import queries as catalog
@@ -25,10 +23,9 @@ from shudu.policy.rules import refuse_unless
 from shudu.policy.types import Conflict, Decision, Refused, Text
 from shudu.runs.types import Hold, Outcome, Work
 
-from . import metrics, publishing, release
+from . import metrics, publishing, queries, release
 from .bubblewrap import sandbox
 from .evaluators import EVALUATORS
-from .house_policy import policy_of
 from .kinds import KINDS
 from .kinds.admitted import Admitted, check_columns
 from .sandbox import JobSpec, OutputSpec, job_folder, read_scores
@@ -196,7 +193,7 @@ def _policy(work: Work, data: Offered, agreed: Release) -> release.ReleasePolicy
     """The strictest of our defaults, the house's rules, every owner's and what was agreed; larger groups by a sensitive
     column."""
     owners = {catalog.version_row(item.version).binding.asset.owner for item in work.inputs}
-    policy, named = policy_of(owners, settings.OPTIONS.home), _trusted(agreed)
+    policy, named = queries.policy_of(owners), _trusted(agreed)
     least = max(agreed.min_group, policy.min_group)
     if any(column.sensitivity is not None for column in data.columns if column.name in named):
         least = max(least, policy.min_group_sensitive)
