@@ -7,7 +7,22 @@ import sys
 import typer
 from typer.exceptions import TyperException
 
-from . import assets, backup, evidence, house, keys, offers, orders, parties, quality, releases, sandbox, uploads, usage
+from . import (
+    assets,
+    backup,
+    evidence,
+    helping,
+    house,
+    keys,
+    offers,
+    orders,
+    parties,
+    quality,
+    releases,
+    sandbox,
+    uploads,
+    usage,
+)
 
 app = typer.Typer(
     name="shudu",
@@ -45,7 +60,7 @@ def run() -> None:
     import os
 
     try:
-        code = app(standalone_mode=False)
+        code = helping.translated(typer.main.get_command(app))(standalone_mode=False)
     except TyperException as error:
         sys.exit(usage.explain(error, sys.argv[1:]))
     except (KeyboardInterrupt, typer.Abort):
