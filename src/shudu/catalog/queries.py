@@ -12,7 +12,7 @@ from typing import Any
 from django.db.models import Q, QuerySet
 
 from shudu.lake import queries as lake
-from shudu.lake.types import Column, Place, Reading, StoredFile, Table, Understood
+from shudu.lake.types import Column, Place, Reading, StoredFile, Table, Understood, field_ids
 from shudu.policy import audiences
 from shudu.policy.permissions import Permission
 from shudu.policy.rules import decide, refuse_unless, visible
@@ -103,6 +103,12 @@ def latest_of(asset_ids: Iterable[str]) -> dict[str, Version]:
     live = Version.objects.filter(binding__asset__in=list(asset_ids), state=Version.State.LIVE)
     rows = live.select_related("binding").order_by("number")
     return {row.binding.asset_id: row for row in rows}
+
+
+def field_numbers(binding_id: str) -> set[int]:
+    """Every field id the columns of any version have had: an old file may still hold one under it."""
+    rows = Version.objects.filter(binding=binding_id).values_list("columns", flat=True)
+    return {number for columns in rows for number in field_ids([Column.from_json(column) for column in columns])}
 
 
 def updatable(actor: Actor, asset_id: str) -> Asset:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_serializer, model_validator
 
-from shudu.lake.types import Column, Mode, Reading, Recipe
+from shudu.lake.types import Column, Evolution, Mode, Reading, Recipe
 from shudu.policy import plain_text
 
 from .levels import LEVELS as LEVELS
@@ -22,6 +22,7 @@ from .model_kinds import ModelSpec, refuse_model_files, register_model_kind
 __all__ = [
     "LEVELS",
     "CoreFields",
+    "Evolution",
     "LanguageMap",
     "Mode",
     "ModelFields",
@@ -151,6 +152,7 @@ class VersionFields(BaseModel):
     mode: Mode = Mode.REPLACE
     remove_missing: bool = False
     expected: Annotated[str, Field(max_length=64)] | None = None
+    evolution: Evolution = Evolution()
     reading: Reading = Reading()
 
     @model_validator(mode="after")

@@ -5,17 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from shudu.lake import queries as lake
+from shudu.lake.queries import evolved
 from shudu.lake.types import Base, Change, ColumnRecipe, Mode, Place, Reading, Recipe, Stored
 from shudu.policy import ids
 from shudu.policy.permissions import Permission
 from shudu.policy.rules import decide, refuse_unless
-from shudu.policy.types import Actor, Conflict, Text
+from shudu.policy.types import Actor, Conflict, Invalid, Text
 
 from . import levels, queries
 from .models import Asset, Binding, Version
 from .types import PublishVersion
 
 RESTORE = "restore"
+# What is said of a file that is laid out in another way than its recipe says.
+_LAYOUT = frozenset(
+    {"publish.choose", "publish.empty", "publish.encoding", "publish.format", "publish.header", "publish.recipe"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +70,22 @@ def write(asset: Asset, binding: Binding, request: PublishVersion) -> Prepared:
     number = queries.newest_number(binding.id)
     found = base_of(asset, request)
     where = Place(asset.owner, asset.id, ids.new("version"))
-    stored = lake.store().land(
-        request.source,
-        where,
-        _reading(request.reading, found),
-        key=binding.entity_key or None,
-        encrypted=levels.needs_encryption(asset.level),
-        base=_base(found, request) if found else None,
-    )
+    base = _base(found, request) if found else None
+    encrypted = levels.needs_encryption(asset.level)
+
+    def land(reading: Reading) -> Stored:
+        key = binding.entity_key or None
+        return lake.store().land(request.source, where, reading, key=key, encrypted=encrypted, base=base)
+
+    reading = _reading(request, found)
+    try:
+        stored = land(reading)
+    except Invalid as error:
+        # Next month's file may be of another format, encoding or sheet: what its columns mean is kept all the same.
+        anew = _columns_alone(reading)
+        if request.reading.recipe != Recipe() or anew == reading or error.code not in _LAYOUT:
+            raise
+        stored = land(anew)
     before = found.id if found else ""
     if stored.change is None:
         stored = replace(stored, change=Change(request.mode, before))
@@ -125,18 +138,26 @@ def overtaken(asset_id: str) -> Conflict:
 
 
 def _base(found: Version, request: PublishVersion) -> Base:
-    return Base(queries.table(found), request.mode, request.remove_missing)
+    table = queries.table(found)
+    numbers = queries.field_numbers(found.binding_id)
+    return Base(table, request.mode, request.remove_missing, request.evolution, max(numbers, default=0) + 1)
 
 
-def _reading(told: Reading, found: Version | None) -> Reading:
+def _reading(request: PublishVersion, found: Version | None) -> Reading:
     """How the file is read: as the publisher says, else as the version before was."""
+    told = request.reading
     if found is None or not told.recipe.empty:
         return told
     kept = Recipe.model_validate(found.recipe)
     if kept.empty:  # of a version older than recipes: its columns as they are
         columns = tuple(ColumnRecipe(source=one["name"], name=one["name"], type=one["type"]) for one in found.columns)
         kept = Recipe(columns=columns)
-    return told.model_copy(update={"recipe": kept})
+    return told.model_copy(update={"recipe": evolved(kept, request.evolution)})
+
+
+def _columns_alone(reading: Reading) -> Reading:
+    kept = reading.recipe
+    return reading.model_copy(update={"recipe": Recipe(columns=kept.columns, crs=kept.crs, moved_from=kept.moved_from)})
 
 
 def _never(asset: Asset, message: Text) -> Conflict:

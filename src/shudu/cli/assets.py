@@ -242,6 +242,21 @@ def report(
         )
 
 
+def _pairs(said: list[str] | None) -> dict[str, str]:
+    """`old=new`, as often as it is said."""
+    pairs = {}
+    for one in said or ():
+        before, sign, after = one.partition("=")
+        if not sign:
+            raise Invalid(
+                "console.pair",
+                Text(f"“{one}”缺少等号。", f"“{one}” lacks an equals sign."),
+                Text("写法：旧名=新名，或 列=类型。", "Write OLD=NEW, or COLUMN=TYPE."),
+            )
+        pairs[before] = after
+    return pairs
+
+
 def _version(row: Version) -> dict[str, Any]:
     from shudu.catalog import queries
 
@@ -271,6 +286,14 @@ def update(
     expected: Annotated[
         str | None, typer.Option("--expected", metavar="VERSION", help="Refuse unless this is the newest live version.")
     ] = None,
+    add: Annotated[list[str] | None, typer.Option("--add", metavar="COLUMN", help="A column that is new.")] = None,
+    drop: Annotated[list[str] | None, typer.Option("--drop", metavar="COLUMN", help="A column that goes.")] = None,
+    rename: Annotated[
+        list[str] | None, typer.Option("--rename", metavar="OLD=NEW", help="A column's new name.")
+    ] = None,
+    retype: Annotated[
+        list[str] | None, typer.Option("--retype", metavar="COLUMN=TYPE", help="A column's wider type.")
+    ] = None,
     sheet: Annotated[
         str, typer.Option("--sheet", metavar="NAME", help="The sheet, table, layer or file in it to read.")
     ] = "",
@@ -299,6 +322,7 @@ def update(
             mode=mode,
             remove_missing=remove_missing,
             expected=expected,
+            evolution={"add": add or (), "drop": drop or (), "rename": _pairs(rename), "retype": _pairs(retype)},
             reading=typed(Reading, sheet=sheet, tolerant=tolerant, recipe=told),
         )
         with showing(current):

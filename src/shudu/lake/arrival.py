@@ -18,7 +18,7 @@ from .formats import HEAD_BYTES, misnamed, recognise
 from .ingest import Held
 from .reading import file_sha256
 from .recipe import Note, Reading, Understood
-from .types import Column, Observation, ObserverFactory, Place, Stored, StoredFile
+from .types import Column, Fields, Observation, ObserverFactory, Place, Stored, StoredFile
 from .watch import watch
 
 TABLE = "data.parquet"
@@ -105,12 +105,13 @@ def described(
     row_at: Callable[[int], int],
     row_bytes: float,
     encrypted: bool,
+    fields: Fields | None = None,
 ) -> Stored:
     """Read back what was written to `targets`, show it to the observers, and say what is stored.
 
     Raises Invalid for a key that is none.
     """
-    table = parquet(targets, encrypted=encrypted, options=", file_row_number = true")
+    table = parquet(targets, encrypted=encrypted, options=", file_row_number = true", fields=fields)
     key_column = next((column for column in columns if column.name == key), None)
     counts = [rows]
     if len(targets) > 1:

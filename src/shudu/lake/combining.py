@@ -1,7 +1,7 @@
 """A new version made of the one before and a file: rows added beside it, or put in the place of those with their key.
 
 Appending rewrites nothing where it can be helped: the files of the base are linked into the new version's folder, so
-each version still has a folder of its own and erasing one is removing it (decision 0010). What is encrypted has a key
+each version still has a folder of its own and erasing one is removing it (decision 0011). What is encrypted has a key
 of its own for every version, so there the rows are written anew.
 """
 
@@ -18,13 +18,27 @@ import duckdb
 
 from shudu.policy.types import Invalid, Text
 
-from . import arrival
+from . import arrival, evolving
 from .arrival import stored_file
-from .coltypes import quoted
+from .coltypes import TEXT, quoted
 from .engine import one, parquet, unlock
 from .ingest import ROW_GROUP, ROW_GROUP_BYTES
 from .landing import copy
-from .types import Base, Change, Column, Mode, ObserverFactory, Place, Stored, StoredFile, Table
+from .types import (
+    Base,
+    Change,
+    Column,
+    Fields,
+    Mode,
+    ObserverFactory,
+    Place,
+    Stored,
+    StoredFile,
+    Table,
+    field_ids,
+    fields_in,
+    fields_of,
+)
 
 BASE_KEY = "base"
 MANY_FILES = 32  # a version in more files than this is written anew as one
@@ -38,17 +52,20 @@ class Old:
     paths: tuple[Path, ...]
     encrypted: bool
     key: str
+    fields: Fields | None = None
 
     @property
     def table(self) -> str:
-        return parquet(self.paths, encrypted=self.encrypted, key=self.key)
+        return parquet(self.paths, encrypted=self.encrypted, key=self.key, fields=self.fields)
 
 
-def opened(connection: duckdb.DuckDBPyConnection, paths: Sequence[Path], secret: bytes | None, name: str) -> Old:
-    """Let the engine read these files, with `secret` where they are encrypted."""
+def opened(
+    connection: duckdb.DuckDBPyConnection, paths: Sequence[Path], table: Table, secret: bytes | None, name: str
+) -> Old:
+    """Let the engine read a table's files, with `secret` where they are encrypted."""
     if secret is not None:
         unlock(connection, name, secret)
-    return Old(tuple(paths), secret is not None, name)
+    return Old(tuple(paths), secret is not None, name, fields_in(table.files))
 
 
 def copied(
@@ -58,12 +75,14 @@ def copied(
     made = []
     for path, file in zip(old.paths, table.files, strict=True):
         target = files / path.name
+        fields = file.fields
         if old.encrypted or encrypted:
             source = replace(old, paths=(path,))
             _write(connection, f"FROM {source.table}", target, table.columns, table, encrypted)
+            fields = None
         else:
             os.link(path, target)
-        made.append(stored_file(place, target, file.rows))
+        made.append(replace(stored_file(place, target, file.rows), fields=fields))
     return tuple(made)
 
 
@@ -87,28 +106,40 @@ def combine(
     files = folder / "files"
     fresh = folder / "fresh.parquet"
     os.rename(files / arrival.TABLE, fresh)
-    _same_columns(base.table.columns, new.columns)
+    columns = evolving.target(base.table.columns, base.evolution, new.columns, key, base.next_field)
+    evolved = old.fields is not None or not base.evolution.empty
+    old = replace(old, fields=fields_of(columns) if evolved else None)
+    fresh, new = _fitted(connection, fresh, new, columns, row_at, encrypted=encrypted)
     side = {file.name for file in new.side_files}
-    if base.mode == Mode.APPEND:
+    if base.mode == Mode.REPLACE:
+        os.rename(fresh, files / arrival.TABLE)
+        change = Change(base.mode, base.table.place.version)
+    elif base.mode == Mode.APPEND:
         change = _append(connection, old, base, fresh, files, new, key, row_at, side, encrypted=encrypted)
     else:
         change = _upsert(connection, old, base, fresh, files, new, key, encrypted=encrypted)
     fresh.unlink(missing_ok=True)
     tables = sorted((path for path in files.iterdir() if path.name not in side), key=_in_order)
+    linked = evolved and len(tables) > 1
+    read = old.fields if linked else None
+    rows = one(connection, f"SELECT count(*) FROM {parquet(tables, encrypted=encrypted)}")[0]
     whole = arrival.described(
         connection,
         place,
-        _columns(connection, tables, new.columns, encrypted),
-        one(connection, f"SELECT count(*) FROM {parquet(tables, encrypted=encrypted)}")[0],
+        _columns(connection, parquet(tables, encrypted=encrypted, fields=read), columns),
+        rows,
         key,
         observers,
         tables,
         row_at=row_at,
-        row_bytes=sum(path.stat().st_size for path in tables) * 4 / max(new.rows, 1),
+        row_bytes=sum(path.stat().st_size for path in tables) * 4 / max(rows, 1),
         encrypted=encrypted,
+        fields=read,
     )
+    last = max(tables, key=_in_order).name
+    made = tuple(replace(file, fields=read) if file.name != last else file for file in whole.files)
     return replace(
-        new, files=whole.files, columns=whole.columns, rows=whole.rows, observations=whole.observations, change=change
+        new, files=made, columns=whole.columns, rows=whole.rows, observations=whole.observations, change=change
     )
 
 
@@ -196,15 +227,63 @@ def _write(
     rows = sum(file.rows or 0 for file in base.files)
     row_bytes = sum(file.bytes for file in base.files) * 4 / max(rows, 1)
     group = max(2_048, min(ROW_GROUP, int(ROW_GROUP_BYTES / max(row_bytes, 1))))
-    copy(connection, query, target, [column.name for column in columns], group, encrypted)
+    names = [column.name for column in columns]
+    copy(connection, query, target, names, group, encrypted, field_ids(columns))
 
 
-def _columns(
-    connection: duckdb.DuckDBPyConnection, tables: Sequence[Path], columns: Sequence[Column], encrypted: bool
-) -> tuple[Column, ...]:
+def _fitted(
+    connection: duckdb.DuckDBPyConnection,
+    fresh: Path,
+    new: Stored,
+    columns: Sequence[Column],
+    row_at: RowAt,
+    *,
+    encrypted: bool,
+) -> tuple[Path, Stored]:
+    """The new file with exactly these columns, by these field ids: as it lies, or written anew. Raises Invalid."""
+    _same_columns(columns, new.columns)
+    types = {column.name: column.type for column in new.columns}
+    there = [(number, each.name, each.type) for number, each in enumerate(new.columns, 1)]
+    if there == [*fields_of(columns)]:
+        return fresh, replace(new, columns=tuple(columns))
+    table = parquet([fresh], encrypted=encrypted, options=", file_row_number = true")
+    for column in columns:
+        name = quoted(column.name)
+        if types[column.name] == TEXT != column.type:
+            # By a finer type: a number with more decimals than the column keeps is not rounded but refused.
+            finer = f"TRY_CAST({name} AS DECIMAL(38,12))" if column.type.startswith("DECIMAL") else name
+            cast = f"TRY_CAST({name} AS {column.type})"
+            wrong = f"{name} IS NOT NULL AND ({cast} IS NULL OR {cast} IS DISTINCT FROM {finer})"
+            first = one(connection, f"SELECT min(file_row_number) FROM {table} WHERE {wrong}")[0]
+            if first is not None:
+                raise _misfit(column, row_at(first))
+    chosen = ", ".join(f"CAST({quoted(each.name)} AS {each.type}) AS {quoted(each.name)}" for each in columns)
+    fitted = fresh.with_name("fitted.parquet")
+    whole = Table(Place("x", "x", "x"), new.files, new.columns)
+    _write(connection, f"SELECT {chosen} FROM {table}", fitted, columns, whole, encrypted)
+    fresh.unlink()
+    return fitted, replace(new, columns=tuple(columns))
+
+
+def renumber(
+    connection: duckdb.DuckDBPyConnection, base: Base, new: Stored, files: Path, place: Place, *, encrypted: bool
+) -> Stored:
+    """Give the columns of a table that replaces the base's the field ids those names have there."""
+    columns = evolving.renumbered(new.columns, base.table.columns, base.next_field)
+    if all(column.field is None for column in columns):
+        return new
+    target, before = files / arrival.TABLE, files / "before.parquet"
+    os.rename(target, before)
+    whole = Table(place, new.files, new.columns)
+    _write(connection, f"FROM {parquet([before], encrypted=encrypted)}", target, columns, whole, encrypted)
+    before.unlink()
+    return replace(new, files=(stored_file(place, target, new.rows),), columns=columns)
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, table: str, columns: Sequence[Column]) -> tuple[Column, ...]:
     """The columns again, each saying whether any row of all lacks a value."""
     empty = ", ".join(f"count(*) > count({quoted(column.name)})" for column in columns)
-    found = one(connection, f"SELECT {empty} FROM {parquet(tables, encrypted=encrypted)}")
+    found = one(connection, f"SELECT {empty} FROM {table}")
     return tuple(
         replace(column, nullable=bool(lacks), sensitivity=None) for column, lacks in zip(columns, found, strict=True)
     )
@@ -226,7 +305,7 @@ def _same_columns(old: Sequence[Column], new: Sequence[Column]) -> None:
     for column in old:
         if column.name not in there:
             raise _differs(f"缺少“{column.name}”列", f"lacks the column “{column.name}”", column.name)
-        if there[column.name] != column.type:
+        if not fits(there[column.name], column.type):
             raise _differs(
                 f"“{column.name}”列是 {there[column.name]}，原来是 {column.type}",
                 f"has {there[column.name]} in “{column.name}”, which was {column.type}",
@@ -236,11 +315,31 @@ def _same_columns(old: Sequence[Column], new: Sequence[Column]) -> None:
         raise _differs(f"多出“{more[0]}”列", f"has one column more, “{more[0]}”", more[0])
 
 
+def fits(given: str, type_: str) -> bool:
+    """May a value of the type `given` stand in a column of `type_`? Text that is a decimal is looked at one by one."""
+    return evolving.widens(given, type_) or (given == TEXT and type_.startswith("DECIMAL"))
+
+
+def _misfit(column: Column, row: int) -> Invalid:
+    return Invalid(
+        "row.value",
+        Text(
+            f"第 {row} 行：“{column.name}”列的值不是 {column.type}。",
+            f"Row {row}: the value in “{column.name}” is no {column.type}.",
+        ),
+        Text("请改正该值。", "Correct the value."),
+        {"row": row, "column": column.name},
+    )
+
+
 def _differs(zh: str, en: str, column: str) -> Invalid:
     return Invalid(
         "version.columns",
         Text(f"新文件的列与现有版本不同：{zh}。", f"The file's columns differ from the version's: it {en}."),
-        Text("请更正文件或配方，或整体替换。", "Correct the file or the recipe, or replace the whole."),
+        Text(
+            "请更正文件，声明列的变化（增、删、改名、加宽），或整体替换。",
+            "Correct the file, declare what changed (added, dropped, renamed, wider), or replace the whole.",
+        ),
         {"column": column},
     )
 

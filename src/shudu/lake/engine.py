@@ -73,8 +73,25 @@ def extension(name: str) -> Path:
     )
 
 
-def parquet(paths: Sequence[Path], *, encrypted: bool, options: str = "", key: str = KEY_NAME) -> str:
-    """A table function that reads these files in this order; `key` names the key that `unlock` was given."""
+def parquet(
+    paths: Sequence[Path],
+    *,
+    encrypted: bool,
+    options: str = "",
+    key: str = KEY_NAME,
+    fields: Sequence[tuple[int, str, str]] | None = None,
+) -> str:
+    """A table function that reads these files in this order; `key` names the key that `unlock` was given.
+
+    With `fields` (field id, name, type) columns are found by their ids, whatever a file calls them; what a file lacks
+    is NULL, and what it holds more is left out.
+    """
+    if fields:
+        each = (
+            f"{number}: {{name: {literal(name)}, type: {literal(type_)}, default_value: NULL}}"
+            for number, name, type_ in fields
+        )
+        options += f", schema = MAP {{{', '.join(each)}}}"
     secret = f", encryption_config = {{footer_key: '{key}'}}" if encrypted else ""
     return f"read_parquet([{', '.join(literal(str(path)) for path in paths)}]{secret}{options})"
 

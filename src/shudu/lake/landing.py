@@ -260,10 +260,20 @@ def _weight(landed: Landed) -> str:
 
 
 def copy(
-    connection: duckdb.DuckDBPyConnection, query: str, target: Path, names: Sequence[str], group: int, encrypted: bool
+    connection: duckdb.DuckDBPyConnection,
+    query: str,
+    target: Path,
+    names: Sequence[str],
+    group: int,
+    encrypted: bool,
+    fields: Sequence[int] = (),
 ) -> tuple[int, dict[str, dict[str, str]]]:
-    """Write what `query` gives as one Parquet file; returns its rows and what the engine knows of each column."""
-    ids = ", ".join(f"{quoted(name)}: {number}" for number, name in enumerate(names, 1))
+    """Write what `query` gives as one Parquet file; returns its rows and what the engine knows of each column.
+
+    `fields` are the columns' field ids, their positions unless told.
+    """
+    numbers = fields or range(1, len(names) + 1)
+    ids = ", ".join(f"{quoted(name)}: {number}" for number, name in zip(numbers, names, strict=True))
     key = f", ENCRYPTION_CONFIG {{footer_key: '{KEY_NAME}'}}" if encrypted else ""
     row = one(
         connection,

@@ -6,13 +6,20 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 
+from . import evolving
 from .actions import StoredDataKeys
 from .keys import Keyring
 from .progress import reported_to as reported_to
-from .types import ObserverFactory
+from .types import Evolution, ObserverFactory, Recipe
 
 if TYPE_CHECKING:
     from .store import TableStore
+
+
+def evolved(recipe: Recipe, evolution: Evolution) -> Recipe:
+    """How a file with evolved columns is read, from how one with the columns before was."""
+    return evolving.recipe(recipe, evolution)
+
 
 _observers: dict[str, ObserverFactory] = {}
 

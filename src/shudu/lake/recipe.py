@@ -72,6 +72,28 @@ class Reading(BaseModel):
         return self.sheet or self.recipe.table
 
 
+Names = Annotated[tuple[Short, ...], Field(max_length=1_000)]
+
+
+class Evolution(BaseModel):
+    """How a version's columns differ from those of the one before, as its publisher declares; nothing is guessed.
+
+    `add` and `drop` name columns, `rename` says old name: new name, `retype` old name: wider engine type.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    add: Names = ()
+    drop: Names = ()
+    rename: Annotated[dict[Short, Short], Field(max_length=1_000)] = {}
+    retype: Annotated[dict[Short, Annotated[str, Field(max_length=60)]], Field(max_length=1_000)] = {}
+
+    @property
+    def empty(self) -> bool:
+        """Do the columns stay as they are?"""
+        return self == Evolution()
+
+
 class Note(BaseModel):
     """Something worth knowing about how a file was read, in words; `where` names rows and columns, never a value."""
 

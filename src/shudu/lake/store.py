@@ -46,6 +46,7 @@ from .types import (
     StoredFile,
     Table,
     Understood,
+    fields_in,
 )
 from .view import View
 
@@ -202,7 +203,7 @@ class DuckDBStore:
                             folder,
                             place,
                             key,
-                            {} if finish else self.observers,
+                            self._watching(base),
                             encrypted=encrypted,
                             plan=plan,
                             finish=finish,
@@ -220,10 +221,15 @@ class DuckDBStore:
                     folder,
                     place,
                     key,
-                    {} if finish else self.observers,
+                    self._watching(base),
                     encrypted=encrypted,
                     finish=finish,
                 )
+
+    def _watching(self, base: Base | None) -> Mapping[str, ObserverFactory]:
+        """Who sees the file as it lands: nobody where it is only a part of the table, which is observed as a whole."""
+        whole = base is None or (base.mode == Mode.REPLACE and base.evolution.empty)
+        return self.observers if whole else {}
 
     def _onto(
         self,
@@ -235,8 +241,12 @@ class DuckDBStore:
         encrypted: bool,
     ) -> arrival.Finish | None:
         """What makes the whole table of `base` and of the file just written; nothing where the file is the whole."""
-        if base is None or base.mode == Mode.REPLACE:
+        if base is None:
             return None
+        if base.mode == Mode.REPLACE and base.evolution.empty:
+            return lambda new, _: combining.renumber(
+                connection, base, new, folder / "files", place, encrypted=encrypted
+            )
 
         def finish(new: Stored, row_at: Callable[[int], int]) -> Stored:
             old = self._unlocked(connection, base.table, combining.BASE_KEY)
@@ -268,7 +278,7 @@ class DuckDBStore:
         paths = [self._path(file, table.place) for file in table.files]
         for path, file in zip(paths, table.files, strict=True):
             check(path, file)
-        return combining.opened(connection, paths, self._secret_of(table), name)
+        return combining.opened(connection, paths, table, self._secret_of(table), name)
 
     def preview(self, source: Path, reading: Reading) -> Understood:
         with (
@@ -424,7 +434,7 @@ class DuckDBStore:
             return
         encrypted = any(is_encrypted_parquet(path) for path in paths)
         with connect(secret=self.keys.secret(place) if encrypted else None) as connection:
-            yield connection, parquet(paths, encrypted=encrypted)
+            yield connection, parquet(paths, encrypted=encrypted, fields=fields_in(files))
 
     def _same(self, files: Mapping[str, bytes], place: Place, encrypted: bool) -> tuple[StoredFile, ...]:
         """What lies at `place`, if it is exactly `files`: a step that is tried again finds its work done."""

@@ -15,6 +15,7 @@ from .masks import PRESETS as PRESETS
 from .masks import Mask as Mask
 from .masks import stricter as stricter
 from .recipe import ColumnRecipe as ColumnRecipe
+from .recipe import Evolution as Evolution
 from .recipe import Note as Note
 from .recipe import Reading as Reading
 from .recipe import Recipe as Recipe
@@ -28,6 +29,9 @@ from .view import typed as typed
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
+
+
+Fields = tuple[tuple[int, str, str], ...]
 
 
 class Sensitivity(StrEnum):
@@ -67,7 +71,8 @@ class Place:
 class StoredFile:
     """One stored file. `path` is relative to the home; `bytes` and `sha256` are of the bytes as they lie on disk.
 
-    `plain_sha256` stands only on a file that is kept encrypted and handed out decrypted.
+    `plain_sha256` stands only on a file that is kept encrypted and handed out decrypted. `fields` stands on a table's
+    file that is older than its version's columns: (field id, name, type) of each, as it is to be read.
     """
 
     name: str
@@ -76,6 +81,7 @@ class StoredFile:
     sha256: str
     rows: int | None = None
     plain_sha256: str | None = None
+    fields: Fields | None = None
 
     @property
     def delivered_sha256(self) -> str:
@@ -83,11 +89,15 @@ class StoredFile:
         return self.plain_sha256 or self.sha256
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        told = asdict(self)
+        if told["fields"] is None:
+            del told["fields"]  # rows of before know nothing of it, and most after neither
+        return told
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> StoredFile:
-        return cls(**value)
+        fields = value.get("fields")
+        return cls(**{**value, "fields": tuple((int(a), str(b), str(c)) for a, b, c in fields) if fields else None})
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +119,16 @@ class Column:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Column:
         return cls(**value)
+
+
+def fields_of(columns: Sequence[Column]) -> Fields:
+    """How files of any age are read as these columns."""
+    return tuple((number, each.name, each.type) for number, each in zip(field_ids(columns), columns, strict=True))
+
+
+def fields_in(files: Sequence[StoredFile]) -> Fields | None:
+    """How these files of one version are to be read, where some are older than its columns."""
+    return next((file.fields for file in files if file.fields), None)
 
 
 def field_ids(columns: Sequence[Column]) -> tuple[int, ...]:
@@ -149,11 +169,16 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """The version a new one is made from, and how. `remove_missing`: what the new file does not name goes (upsert)."""
+    """The version a new one is made from, and how. `remove_missing`: what the new file does not name goes (upsert).
+
+    `next_field` is the first field id no version of this table ever used.
+    """
 
     table: Table
     mode: Mode
     remove_missing: bool = False
+    evolution: Evolution = field(default_factory=Evolution)
+    next_field: int = 0
 
 
 @dataclass(frozen=True, slots=True)

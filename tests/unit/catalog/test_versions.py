@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
 
 from conftest import FrozenClock
@@ -226,3 +227,23 @@ def test_what_a_version_changed_and_for_whom(market: Market, tmp_path: Path) -> 
     actions.erase(market.provider, first.id)
     with pytest.raises(Conflict, match=r"version\.erased"):
         queries.difference(market.provider, second.id)
+
+
+@pytest.mark.parametrize("later", ["gb18030", "semicolons", "workbook"])
+def test_a_later_file_may_be_laid_out_in_another_way(market: Market, tmp_path: Path, later: str) -> None:
+    """What the columns mean is kept: a code that looks like a number stays a text."""
+    made = actions.publish(
+        market.provider, PublishTable(source=file(tmp_path, "0028,甲", head="编号,名"), title="代码")
+    )
+    source = tmp_path / "later"
+    if later == "workbook":
+        book = openpyxl.Workbook()
+        for row in (["五月统计表"], [None], ["编号", "名"], ["1111", "乙"]):
+            book.active.append(row)
+        book.save(source)
+    else:
+        text = "编号,名\n1111,乙\n"
+        source.write_bytes(text.encode("gb18030") if later == "gb18030" else text.replace(",", ";").encode())
+    version = published(market, made.id, source, "append")
+    read = lake.store().read_table(queries.files(version), queries.place(version), View(("编号", "名")))
+    assert read.to_pydict() == {"编号": ["0028", "1111"], "名": ["甲", "乙"]}

@@ -11,7 +11,7 @@ import pytest
 from shudu.lake.store import DuckDBStore
 from shudu.lake.types import View
 from unit.lake.contract import PLACE, TABLE, TableStoreContract
-from unit.lake.versions_contract import VersionsContract
+from unit.lake.versions_contract import EvolutionContract, VersionsContract
 
 pytestmark = pytest.mark.django_db
 
@@ -42,6 +42,12 @@ class TestDuckDBStore(TableStoreContract):
         assert pq.ParquetFile(store.home / stored.files[0].path).num_row_groups > 1
         assert store.read_table(stored.files, PLACE, View(("no",)))["no"].to_pylist() == list(range(rows))
         assert store.export_ipc(stored.files, PLACE, View(("half",)), tmp_path / "data.arrow") == rows
+
+
+class TestEvolutionInDuckDBStore(EvolutionContract):
+    @pytest.fixture
+    def home(self, store: DuckDBStore) -> Path:
+        return store.home
 
 
 class TestVersionsInDuckDBStore(VersionsContract):
