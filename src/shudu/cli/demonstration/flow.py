@@ -64,10 +64,11 @@ def _load(home: Path, keys: Path, tell: Callable[[Text], None]) -> Loaded:
     tell(Text("已上架，正在运行订单。", "They are offered; the orders are run."))
     done = trade.order(actors, offers)
     trade.finish(actors, offers, done)
-    tell(Text("各订单已运行、结算并存证。", "Every order has run, is settled and in the ledger."))
+    tell(_STOPPED if trade.stopped_by_the_machine(done["churn_run"]) else _RUN)
     everything = {**assets, **{f"{name}_offer": each for name, each in offers.items()}, **done}
     # The main job on real rows.
-    first = {word: everything[f"churn_{word}"] for word in ("model", "offer", "order", "run", "result")}
+    words = ("model", "offer", "order", "run", "result")
+    first = {word: everything[f"churn_{word}"] for word in words if f"churn_{word}" in everything}
     return Loaded({"table": everything["customers_table"], **first}, known, everything)
 
 
@@ -142,6 +143,15 @@ def _apart(script: str, folder: Path, package: str) -> None:
                 "Install it with make run, or pip install 'shudu[demo]'.",
             ),
         )
+
+
+_RUN = Text("各订单已运行、结算并存证。", "Every order has run, is settled and in the ledger.")
+_STOPPED = Text(
+    "本机没有可用的数据沙箱，各订单的模型均未运行，也未扣款。"
+    "缺什么、如何补齐，见 shudu sandbox check；补齐后请换新目录重新载入。",
+    "This machine has no working clean room: no order's model was run, and nobody was charged. What is missing and how "
+    "to get it, shudu sandbox check says; load into a new home then.",
+)
 
 
 def _key(name: str) -> str:

@@ -61,17 +61,24 @@ def order(actors: dict[str, Actor], offers: dict[str, str]) -> dict[str, str]:
             run = exchange.start_run(buyer, placed.id, idempotency_key=_key(f"{name}/{number}"))
             worker.settle(run.id)
             ids[f"{name}_run"] = run.id
+            if stopped_by_the_machine(run.id):
+                break  # and so would the next one be
         output = run_queries.output_of(ids[f"{name}_run"])
         if output:
             ids[f"{name}_result"] = output.asset
     return ids
 
 
+def stopped_by_the_machine(run_id: str) -> bool:
+    """Did this run end because no model can be contained here?"""
+    return bool(run_queries.run_row(run_id).error.get("code") == "sandbox.unavailable")
+
+
 def finish(actors: dict[str, Actor], offers: dict[str, str], ids: dict[str, str]) -> None:
     """What happens afterwards: results are fetched, an offer is taken off, an agreement is revoked."""
     for name in DELIVERED:
-        buyer = actors[ORDERS[name].buyer]
-        runs.deliver(buyer, ids[f"{name}_result"], "product.csv", idempotency_key=_key(name))
+        if result := ids.get(f"{name}_result"):
+            runs.deliver(actors[ORDERS[name].buyer], result, "product.csv", idempotency_key=_key(name))
     for name, each in OFFERS.items():
         if each.withdrawn:
             agreements.withdraw(actors[TABLES[each.table].owner], offers[name], idempotency_key=_key(name))
