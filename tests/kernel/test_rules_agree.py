@@ -30,7 +30,8 @@ from shudu.cleanroom import actions as cleanroom
 from shudu.cleanroom import steps
 from shudu.cleanroom.models import Release
 from shudu.collect import actions as collect
-from shudu.collect.models import Upload
+from shudu.collect import queries as collect_read
+from shudu.collect.models import Batch, Upload
 from shudu.collect.types import CreateUpload
 from shudu.exchange import actions as exchange
 from shudu.exchange import queries as orders_read
@@ -53,6 +54,7 @@ from shudu.runs import queries as runs_read
 from shudu.runs.models import Run, RunOutput
 from shudu.runs.worker import Worker
 from shudu.security import actions as security
+from unit.collect.headers import header
 
 pytestmark = pytest.mark.django_db
 
@@ -68,6 +70,8 @@ ROWS: dict[Permission, tuple[type[models.Model], ...]] = {
     Permission.ASSET_UPDATE: (Asset,),
     Permission.BACKUP_TAKE: (),
     Permission.DATA_KEYS_ROTATE: (),
+    Permission.BATCH_READ: (Batch,),
+    Permission.BATCH_SUBMIT: (),
     Permission.FUNDS_DEPOSIT: (),
     Permission.LEDGER_FORGET: (),
     Permission.LEDGER_INITIALISE: (),
@@ -275,6 +279,9 @@ class Town:
         provider = self.holding(Role.PROVIDER)[0]
         govern.declare_rules(provider, self.small, Rules())
         collect.create_upload(provider, CreateUpload(name="a.csv", size=1, sha256="0" * 64))
+        with pytest.raises(Invalid):
+            collect.accept_batch(provider, header(self.table, "no-such-code", provider.party), self.table)
+        collect_read.batch(provider, Batch.objects.get().id)
         catalog_read.inspected(provider, Version.objects.get(binding__asset=self.small).id)
 
     def buyer(self, order: Order) -> Actor:

@@ -65,12 +65,13 @@ def publish(actor: Actor, request: PublishTable, *, prepared: tuple[Place, Store
     return asset
 
 
-def _write_version(actor: Actor, request: PublishVersion) -> updating.Prepared:
+def write_version(actor: Actor, request: PublishVersion) -> updating.Prepared:
+    """Write the file; `publish_version(…, prepared=…)` then enters it, also as part of another room's action."""
     asset = visible_asset(actor, request.asset)
     return updating.write(asset, updating.writable(actor, asset), request)
 
 
-@action(Permission.ASSET_UPDATE, Event.VERSION_PUBLISHED, prepare=_write_version)
+@action(Permission.ASSET_UPDATE, Event.VERSION_PUBLISHED, prepare=write_version)
 def publish_version(actor: Actor, request: PublishVersion, *, prepared: updating.Prepared) -> Version:
     """Publish a file as the next version of a table: in place of its rows, beside them, or by key.
 

@@ -10,6 +10,7 @@ from typer.exceptions import TyperException
 from . import (
     assets,
     backup,
+    batches,
     evidence,
     helping,
     house,
@@ -39,6 +40,9 @@ app.command("publish")(assets.publish)
 app.add_typer(assets.assets, name="assets")
 app.add_typer(assets.models, name="models")
 app.add_typer(uploads.app, name="uploads")
+app.add_typer(batches.batches, name="batches")
+app.add_typer(batches.package, name="package")
+app.add_typer(batches.keys, name="signing-keys")
 app.add_typer(quality.app, name="quality")
 app.add_typer(parties.orgs, name="orgs")
 app.add_typer(parties.accounts, name="accounts")

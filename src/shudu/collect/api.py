@@ -7,17 +7,22 @@ from typing import Annotated, Any, Literal, cast
 
 from django.http import HttpResponse
 from ninja import Header, Query, Router
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from shudu.catalog import actions as catalog
 from shudu.catalog import queries as assets
 from shudu.catalog.types import PublishTable, TableFields
-from shudu.policy.api import Call, Moment, Page, Paging, named, page
+from shudu.lake.types import Mode
+from shudu.policy.api import Call, Moment, Page, Paging, Said, named, page
 from shudu.policy.types import Invalid, Text
 
 from . import actions, queries
+from .header import BatchHeader, Channel
+from .models import Batch as BatchRow
+from .models import SenderKey as KeyRow
 from .models import Upload as UploadRow
-from .types import CreateUpload
+from .refusals import WORDS, Refusal
+from .types import CreateUpload, RegisterKey
 
 uploads = Router(tags=["uploads"])
 
@@ -171,3 +176,175 @@ def _media_type() -> Invalid:
         Text(f"上传的一段须为 {MEDIA_TYPE}。", f"A part is of the type {MEDIA_TYPE}."),
         Text("请改正 Content-Type 请求头，只发送文件的字节。", "Correct the header Content-Type; send bytes only."),
     )
+
+
+batches = Router(tags=["batches"])
+packages = Router(tags=["batches"])
+keys = Router(tags=["batches"])
+
+
+class Batch(BaseModel):
+    """A batch as it was handed in. Of a refused one `code` says why, `where` in which place."""
+
+    id: str
+    batch_id: str
+    party: str
+    state: Literal["accepted", "refused"]
+    channel: Channel
+    mode: str
+    header: dict[str, Any]
+    header_sha256: str
+    source_sha256: str
+    source_sm3: str
+    asset: str | None
+    version: str | None
+    code: str | None
+    reason: Said | None
+    where: dict[str, Any]
+    created: Moment
+
+    @classmethod
+    def of(cls, row: BatchRow) -> Batch:
+        return cls(
+            id=row.id,
+            batch_id=row.batch_id,
+            party=row.owner,
+            state=cast(Any, str(row.state)),
+            channel=Channel(row.channel),
+            mode=row.mode,
+            header=row.header,
+            header_sha256=row.header_sha256,
+            source_sha256=row.source_sha256,
+            source_sm3=row.source_sm3,
+            asset=row.asset or None,
+            version=row.version or None,
+            code=row.code or None,
+            reason=Said.of(WORDS[Refusal(row.code)][0]) if row.code else None,
+            where=row.where,
+            created=row.created,
+        )
+
+
+class NewBatch(BaseModel):
+    """A complete upload and the header it is handed in with; `mode` says how its rows join the table."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    upload: str
+    header: BatchHeader
+    mode: Mode = Mode.APPEND
+
+
+class NewPackage(BaseModel):
+    """A complete upload that is a package."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    upload: str
+
+
+class SenderKey(BaseModel):
+    """A public key your party signs batches and packages with."""
+
+    id: str
+    verifier: str
+    algorithm: str
+    registered: Moment
+    until: Moment
+    revoked: Moment | None
+
+    @classmethod
+    def of(cls, row: KeyRow) -> SenderKey:
+        return cls(
+            id=row.id,
+            verifier=row.verifier,
+            algorithm=row.algorithm,
+            registered=row.registered,
+            until=row.until,
+            revoked=row.revoked,
+        )
+
+
+@batches.get("", response=Page[Batch], **named("批次", "Batches"))
+def list_batches(request: Call, response: HttpResponse, query: Query[Paging]) -> Page[Batch]:
+    """Accepted and refused ones."""
+    return Page(items=[Batch.of(row) for row in page(request, response, query, queries.batches(request.auth))])
+
+
+_BATCH = {
+    "upload": "UPLOAD",
+    "mode": "append",
+    "header": {
+        "batch_id": "2026-03-02-1",
+        "source_id": "counter-7",
+        "catalog_code": "CODE",
+        "schema_version": 1,
+        "record_count": 120,
+        "bytes": 4096,
+        "sm3": "66c7f0f462eeedd9d1f2d46bdc10e4e24167c4875cf2f7a2297da02b8f4ba8e0",
+        "period_from": "2026-02-01",
+        "period_to": "2026-02-28",
+        "collected_at": "2026-03-01T08:00:00Z",
+        "submitted_by": "91510100MA0000103G",
+        "legal_basis": "《成都市公共数据管理应用规定》第十条",
+        "class_level": "L2",
+        "collection": {
+            "channel": "administrative",
+            "duty": "市场主体登记",
+            "matter": "企业设立登记",
+            "department": "市市场监管局",
+            "obtainable_by_sharing": False,
+            "form_version": "2026-1",
+            "frequency": "4",
+        },
+    },
+}
+
+
+@batches.post("", response={201: Batch}, **named("提交批次", "Hand in a batch", example=_BATCH))
+def accept_batch(request: Call, response: HttpResponse, body: NewBatch) -> Batch:
+    """The same batch again gives the first answer and changes nothing; a refused one is kept with its reason."""
+    row = queries.upload(request.auth, body.upload)
+    key = request.idempotency_key
+    with queries.source_of(row) as source:
+        made = actions.accept_batch(request.auth, body.header, source, body.mode, idempotency_key=key)
+    response["Location"] = f"{request.path}/{made.id}"
+    return Batch.of(made)
+
+
+@batches.get("/{batch}", response=Batch, **named("查看批次", "A batch"))
+def get_batch(request: Call, batch: str) -> Batch:
+    return Batch.of(queries.batch(request.auth, batch))
+
+
+@packages.post("", response=list[Batch], **named("提交数据包", "Hand in a package", example={"upload": "UPLOAD"}))
+def accept_package(request: Call, body: NewPackage) -> list[Batch]:
+    """A package (`shudu package make`) that a registered key of your party has signed; each file becomes a batch."""
+    row = queries.upload(request.auth, body.upload)
+    with queries.source_of(row) as source:
+        return [
+            Batch.of(one)
+            for one in actions.accept_package(request.auth, source, idempotency_key=request.idempotency_key)
+        ]
+
+
+@keys.get("", response=Page[SenderKey], **named("登记的密钥", "Your keys"))
+def list_keys(request: Call, response: HttpResponse, query: Query[Paging]) -> Page[SenderKey]:
+    """With which your party signs."""
+    rows = page(request, response, query, queries.sender_keys(request.auth))
+    return Page(items=[SenderKey.of(row) for row in rows])
+
+
+_KEY = {"verifier": "91510100MA0000103G+1a2b3c4d+AQ…", "days": 731}
+
+
+@keys.post("", response={201: SenderKey}, **named("登记密钥", "Register a key", example=_KEY))
+def register_key(request: Call, body: RegisterKey) -> SenderKey:
+    """Earlier keys stay valid for their time."""
+    return SenderKey.of(actions.register_key(request.auth, body, idempotency_key=request.idempotency_key))
+
+
+@keys.delete("/{sender_key}", response=SenderKey, **named("撤销密钥", "Revoke a key"))
+def revoke_key(request: Call, sender_key: str) -> SenderKey:
+    """What it signs is refused from now on; what was accepted stays."""
+    return SenderKey.of(actions.revoke_key(request.auth, sender_key, idempotency_key=request.idempotency_key))

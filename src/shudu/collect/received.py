@@ -85,15 +85,22 @@ def digests(place: Path, *, sm3: bool) -> tuple[int, str, str]:
 @contextmanager
 def named(root: Path, place: Path, name: str) -> Iterator[Path]:
     """The same bytes under the sender's name, for readers that say it again; they stay while the block lasts."""
-    folder = root / READING / uuid.uuid4().hex
-    folder.mkdir(mode=0o700, parents=True)
-    try:
+    with aside(root) as folder:
         path = folder / short(name)
         try:
             os.link(place, path)
         except FileNotFoundError:
             raise lost() from None
         yield path
+
+
+@contextmanager
+def aside(root: Path) -> Iterator[Path]:
+    """A private folder, gone when the block ends; one of a process that was killed goes with the sweep."""
+    folder = root / READING / uuid.uuid4().hex
+    folder.mkdir(mode=0o700, parents=True)
+    try:
+        yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

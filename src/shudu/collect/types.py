@@ -1,24 +1,16 @@
-"""What comes into this room: announced uploads."""
+"""What comes into this room: announced uploads, batches with their headers, keys to sign them with."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from shudu.policy import plain_text
-
-Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-
-
-def _file_name(text: str) -> str:
-    name = plain_text.clean(text)
-    if "/" in name or "\\" in name or name.strip(". ") == "":
-        raise ValueError("须为文件名，不含路径 / it is the name of a file, without a path")
-    return name
-
-
-FileName = Annotated[str, Field(max_length=200), AfterValidator(_file_name)]
+from . import package as package
+from . import refusals as refusals
+from .header import BatchHeader as BatchHeader
+from .header import Channel as Channel
+from .header import Digest, FileName
 
 
 class CreateUpload(BaseModel):
@@ -36,3 +28,12 @@ class CreateUpload(BaseModel):
         if self.sha256 is None and self.sm3 is None:
             raise ValueError("须声明 sha256 或 sm3 / it declares sha256 or sm3")
         return self
+
+
+class RegisterKey(BaseModel):
+    """A public key (`NAME+ID+KEY`, as `shudu package key` prints it) to sign batches with, valid for `days` days."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    verifier: Annotated[str, Field(min_length=1, max_length=400)]
+    days: Annotated[int, Field(ge=1, le=1_100)] = 731

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from . import note as note
 from . import receipt as receipt
+from . import signer as signer
 from .note import Note as Note
+from .note import Signer as Signer
 from .note import VerifierKey as VerifierKey
 from .receipt import Verdict as Verdict
 from .signer import verifier_keys as verifier_keys

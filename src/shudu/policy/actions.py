@@ -75,7 +75,7 @@ def action(
 
     The decorated function takes one more argument, `idempotency_key`: the same key with the same request returns the
     first result, with another request raises `Conflict`. With `prepare`, `prepare(actor, *args, **kwargs)` runs first,
-    outside the transaction, and its result arrives as `prepared=`.
+    outside the transaction, and its result arrives as `prepared=`. An action that calls another hands `prepared` over.
     """
 
     def decorate(function: Callable[Concatenate[Actor, P], R]) -> Callable[..., R]:
@@ -84,7 +84,7 @@ def action(
         @functools.wraps(function)
         def act(actor: Actor, *args: Any, idempotency_key: str | None = None, **kwargs: Any) -> R:
             request = _digest(args, kwargs) if idempotency_key else ""
-            if prepare is not None:
+            if prepare is not None and "prepared" not in kwargs:  # or another action has prepared it as part of its own
                 if idempotency_key and (done := _replay(actor, name, idempotency_key, request)) is not None:
                     return done  # type: ignore[no-any-return]
                 kwargs["prepared"] = prepare(actor, *args, **kwargs)

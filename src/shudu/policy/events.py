@@ -19,8 +19,12 @@ class Event(StrEnum):
     ASSET_PUBLISHED = "asset.published"
     BACKUP_TAKEN = "backup.taken"
     DATA_KEYS_ROTATED = "data_keys.rotated"
+    BATCH_ACCEPTED = "batch.accepted"
+    BATCH_REFUSED = "batch.refused"
     FIELDS_FORGOTTEN = "fields.forgotten"
     FUNDS_DEPOSITED = "funds.deposited"
+    KEY_REGISTERED = "key.registered"
+    KEY_REVOKED = "key.revoked"
     LEVEL_REVIEWED = "asset.level_reviewed"
     LOG_KEY_ROTATED = "log.key_rotated"
     LOG_OPENED = "log.opened"
@@ -67,8 +71,26 @@ LEAVES: dict[Event, Leaf] = {
     ),
     Event.BACKUP_TAKEN: Leaf(1, ("manifest_sha256", "files", "bytes")),
     Event.DATA_KEYS_ROTATED: Leaf(1, ("key", "wrapped")),
+    Event.BATCH_ACCEPTED: Leaf(
+        1,
+        (
+            "batch",
+            "asset",
+            "version",
+            "channel",
+            "mode",
+            "header_sha256",
+            "source_sha256",
+            "source_sm3",
+            "bytes",
+            "records",
+        ),
+    ),
+    Event.BATCH_REFUSED: Leaf(1, ("batch", "channel", "header_sha256", "code")),
     Event.FIELDS_FORGOTTEN: Leaf(1, ("subject", "fields", "entries")),
     Event.FUNDS_DEPOSITED: Leaf(1, ("party", "unit", "amount")),
+    Event.KEY_REGISTERED: Leaf(1, ("key", "party", "verifier", "until")),
+    Event.KEY_REVOKED: Leaf(1, ("key", "party")),
     Event.LEVEL_REVIEWED: Leaf(1, ("asset", "level", "opinion_sha256")),
     Event.LOG_KEY_ROTATED: Leaf(1, ("origin", "key", "replaces")),
     Event.LOG_OPENED: Leaf(1, ("base_iri", "origin", "software", "pins")),

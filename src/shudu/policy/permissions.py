@@ -14,6 +14,8 @@ class Permission(StrEnum):
     ASSET_UPDATE = "asset.update"
     BACKUP_TAKE = "backup.take"
     DATA_KEYS_ROTATE = "data_keys.rotate"
+    BATCH_READ = "batch.read"
+    BATCH_SUBMIT = "batch.submit"
     FUNDS_DEPOSIT = "funds.deposit"
     LEDGER_FORGET = "ledger.forget"
     LEDGER_INITIALISE = "ledger.initialise"

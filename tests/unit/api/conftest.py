@@ -16,12 +16,15 @@ from django.http import HttpResponse
 from django.test import Client
 from pydantic import SecretStr
 
+from shudu.collect import actions as collect
 from shudu.identity import actions as identity
 from shudu.identity import queries as parties
 from shudu.identity.types import CreateParty, IssueToken, MemberRole, Scope, founder
 from shudu.ledger import actions as ledger
-from shudu.policy.types import Actor, Role
+from shudu.ledger.types import signer
+from shudu.policy.types import Actor, Invalid, Role
 from shudu.runs.worker import settle, spread_news
+from unit.collect.headers import header
 
 EXAMPLE = Path(__file__).parents[3] / "docs" / "example"
 TABLE = (EXAMPLE / "customers.csv").read_bytes()
@@ -167,6 +170,13 @@ class Market:
         self.ids["person"] = member.person_id
         announced = {"name": "customers.csv", "size": len(TABLE), "sha256": "0" * 64}
         self.ids["upload"] = self.provider.do("POST", "/uploads", announced)["id"]
+        actor = parties.actor_for(self.provider.party)
+        file = EXAMPLE / "customers.csv"
+        with pytest.raises(Invalid):
+            collect.accept_batch(actor, header(file, "no-such-code", actor.party), file)
+        self.ids["batch"] = self.provider.get("/batches")["items"][0]["id"]
+        key = str(signer.Ed25519Signer.generate("provider").verifier)
+        self.ids["sender_key"] = self.provider.do("POST", "/signing-keys", {"verifier": key})["id"]
 
     def run(self) -> None:
         """Start a run over HTTP and be the worker that carries it."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from shudu.collect.api import _BATCH
 from shudu.policy import ids
 from shudu.policy.models import Outbox
 from shudu.site.api import document
@@ -15,6 +16,8 @@ from .conftest import TERMS, Market
 
 # Every text in every request, by operation: the noun it names, or "" for what is no id.
 TEXTS: dict[str, dict[str, str]] = {
+    "accept_batch": {"upload": "upload"},
+    "accept_package": {"upload": "upload"},
     "approve_release": {"opinion": ""},
     "create_upload": {"name": "", "sha256": "", "sm3": ""},
     "create_offer": {"data": "asset", "label": "", "model": "asset"},
@@ -28,6 +31,7 @@ TEXTS: dict[str, dict[str, str]] = {
     "publish_table": {"title": "", "title_en": "", "key": "", "level": ""},
     "publish_version": {"expected": ""},  # compared, never looked up
     "refuse_release": {"opinion": ""},
+    "register_key": {"verifier": ""},
     "review_asset": {"opinion": ""},
     "verify_receipt": {"key": ""},
 }
@@ -69,6 +73,8 @@ def bodies(market: Market) -> dict[str, dict[str, Any]]:
     """A request of each operation that would succeed but for the id put in."""
     own = {**TERMS, "data": market.ids["asset"], "model": market.ids["model"]}
     return {
+        "accept_batch": {"header": _BATCH["header"]},
+        "accept_package": {},
         "create_offer": own,
         "create_table_offer": {name: own[name] for name in ("data", "purposes", "bases", "runs", "until", "price_fen")},
         "place_order": {"offer": market.ids["offer"], "purpose": "research"},
@@ -90,6 +96,7 @@ def test_anothers_id_in_a_request_answers_as_one_that_is_not_there(
         "offer": [kept.ids["draft"]],
         "party": [kept.buyer.party],
         "person": [kept.ids["person"]],
+        "upload": [kept.ids["upload"]],
     }[noun]
     # Who asks could do the rest of it: the provider draws up an offer of its own table with the id as the model.
     before = Outbox.objects.count()

@@ -32,7 +32,20 @@ BODIES: dict[str, Any] = {
     "review_asset": {"opinion": "可"},
     "revoke_agreement": {"reason": "breach"},
 }
-NOUNS = {"party", "token", "asset", "version", "offer", "order", "agreement", "run", "result", "upload"}
+NOUNS = {
+    "party",
+    "token",
+    "asset",
+    "version",
+    "offer",
+    "order",
+    "agreement",
+    "run",
+    "result",
+    "upload",
+    "batch",
+    "sender_key",
+}
 
 
 def test_every_id_in_an_address_is_one_this_test_knows() -> None:
@@ -118,7 +131,7 @@ def test_a_strangers_lists_hold_nothing_of_others(kept: Market, db: None, path: 
     hidden = {
         noun: one for noun, one in kept.ids.items() if noun not in ("party", "offer", "asset", "version", "model")
     }
-    assert len(hidden) == 11
+    assert len(hidden) == 13
     text = json.dumps(told)
     assert {noun for noun, one in hidden.items() if one in text} == set()
 
@@ -132,6 +145,7 @@ def test_each_party_sees_its_own(kept: Market, db: None) -> None:
         "get_asset": kept.provider,
         "get_version": kept.provider,
         "get_upload": kept.provider,
+        "get_batch": kept.provider,
         "list_versions": kept.provider,
         "get_report": kept.provider,
         "get_quality": kept.provider,
@@ -162,7 +176,7 @@ def test_a_list_asks_the_database_no_more_for_more_rows(kept: Market, db: None, 
         with CaptureQueriesContext(connection) as asked:
             answer = who.call("GET", f"{path.removeprefix('/api/v1')}?limit={limit}")
         counts.append(len(asked))
-    few = ("/me", "/ledger", "/releases", "/orders", "/results", "/uploads")
+    few = ("/me", "/ledger", "/releases", "/orders", "/results", "/uploads", "/batches", "/signing-keys")
     if not path.endswith(few):
         assert len(json.loads(answer.content)["items"]) > 1
     # One more where a list that is not full makes sure that nothing follows (`audiences.newest`).

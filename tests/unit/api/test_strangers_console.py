@@ -23,11 +23,12 @@ from shudu.policy.models import Outbox
 from .conftest import TABLE, Market
 from .test_doors import commands
 
-NOUNS = {"asset", "version", "offer", "order", "agreement", "run", "result", "token"}
+NOUNS = {"asset", "version", "offer", "order", "agreement", "run", "result", "token", "upload", "batch", "sender_key"}
 OPTIONS = {"data": "asset", "model": "model"}  # options that name an asset
 # What else these commands cannot do without; FILE is one that is there.
 FILLED = {
     "opinion": "可",
+    "title": "客户",
     "reason": "breach",
     "purpose": "research",
     "basis": "consent",

@@ -103,5 +103,9 @@ def _complete(method: str, operation: dict[str, Any]) -> None:
     if method == "get" and operation["operationId"] != "download_result":
         operation["parameters"].append(_KNOWN)
         responses["304"] = {"description": "Not Modified"}
-    for status in (*_ALWAYS, *((413, 507) if "requestBody" in operation else ())):
+    for status in (
+        *_ALWAYS,
+        *((413, 507) if "requestBody" in operation else ()),
+        *((415,) if method == "patch" else ()),
+    ):
         responses[str(status)] = {"$ref": f"#/components/responses/Problem{status}"}

@@ -23,6 +23,7 @@ GROUPS = {
     "quality": Text("数据质量", "Quality"),
     "models": Text("模型", "Models"),
     "uploads": Text("上传", "Uploads"),
+    "batches": Text("批次与数据包", "Batches and packages"),
     "offers": Text("上架", "Offers"),
     "orders": Text("订单", "Orders"),
     "agreements": Text("协议", "Agreements"),

@@ -74,6 +74,9 @@ for prefix, router in {
     "/results": runs.results,
     "/releases": cleanroom.releases,
     "/uploads": collect.uploads,
+    "/batches": collect.batches,
+    "/packages": collect.packages,
+    "/signing-keys": collect.keys,
     "/ledger": ledger.log,
 }.items():
     api.add_router(prefix, router)
