@@ -149,7 +149,40 @@ def test_a_buyer_with_a_keyboard_only(person: Callable[..., Reader], tmp_path: P
     assert (tmp_path / "product.csv").read_text("utf-8-sig").startswith("contract,")
 
 
-def test_a_buyer_without_scripts(person: Callable[..., Reader]) -> None:
+def test_a_provider_without_scripts(person: Callable[..., Reader]) -> None:
+    provider = person("provider", java_script_enabled=False)
+    provider.go("/publish/")
+    provider.page.set_input_files("[name=file]", EXAMPLE / "customers.csv")
+    provider.page.fill("[name=title]", "不用脚本的客户")
+    provider.page.fill("[name=entity_key]", "customer_no")
+    provider.press("发布")
+    assert "数据资源已发布" in provider.said()
+    provider.follow("拟定上架")
+    provider.press("用这两项")
+    provider.page.check("[name=group_by][value=contract]")
+    provider.page.check("[name=purposes][value=research]")
+    provider.page.check("[name=bases][value=contract]")
+    provider.page.fill("[name=until]", "2035-12-31")
+    provider.press("拟定")
+    provider.press("接受本方条件")
+    assert "待各方接受" in provider.said()
+
+
+@pytest.mark.parametrize("who", ["provider", "modeller", "buyer", "operator", "auditor"])
+def test_every_page_says_the_same_without_scripts(person: Callable[..., Reader], who: str) -> None:
+    """Nothing is filled in by a script alone: each page has its heading and more than that."""
+    seen, reader = shots(), person(who, java_script_enabled=False)
+    visited = 0
+    for owner, name, way in seen.PAGES:
+        if owner == who and name != "refused" and "use these two" not in way:
+            assert seen.follow(reader.page, reader.site, way), name
+            assert reader.page.locator("main h1").count() == 1, name
+            assert len(reader.said()) > 25, name
+            visited += 1
+    assert visited
+
+
+def test_a_buyer_without_scripts(person: Callable[..., Reader], tmp_path: Path) -> None:
     buyer = person("buyer", java_script_enabled=False, **PHONE)
     buyer.page.fill("[name=q]", "流失")
     buyer.press("查找")
@@ -163,7 +196,10 @@ def test_a_buyer_without_scripts(person: Callable[..., Reader]) -> None:
         buyer.page.wait_for_timeout(500)
         buyer.page.reload()
     buyer.follow("查看交付结果")
-    assert buyer.page.get_by_role("button", name="下载 CSV").count() == 1
+    with buyer.page.expect_download() as coming:
+        buyer.page.get_by_role("button", name="下载 CSV").click()
+    coming.value.save_as(tmp_path / "product.csv")
+    assert (tmp_path / "product.csv").read_text("utf-8-sig").startswith("contract,")
 
 
 def test_the_operating_company_starts_a_run_again(person: Callable[..., Reader]) -> None:

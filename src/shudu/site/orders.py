@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
+from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_POST, require_safe
@@ -31,22 +32,28 @@ from .kept import values
 from .market import labels
 from .measured import is_measured, measured
 
+ROW = TypeVar("ROW", bound=Model)
 SHOWN = 50
 STEPS = ("bind", "compute", "close")
 STEPS_OF = {HANDING_OVER: ("bind", "write", "close")}
+
+
+def _listed(request: HttpRequest, rows: QuerySet[ROW]) -> tuple[list[ROW], bool]:
+    """A page of rows, the newest first, behind the one the address names; and whether there are more."""
+    if after := request.GET.get("after"):
+        rows = rows.filter(pk__lt=after)
+    found = list(rows[: SHOWN + 1])
+    return found[:SHOWN], len(found) > SHOWN
 
 
 @require_safe
 @acts
 def orders(request: HttpRequest, actor: Actor) -> HttpResponse:
     """One's own, and those that concluded an agreement of one's own."""
-    rows = queries.orders(actor)
-    if after := request.GET.get("after"):
-        rows = rows.filter(pk__lt=after)
-    shown = list(rows[: SHOWN + 1])
+    shown, more = _listed(request, queries.orders(actor))
     context = {
-        "orders": shown[:SHOWN],
-        "more": len(shown) > SHOWN,
+        "orders": shown,
+        "more": more,
         "states": queries.states(row.id for row in shown),
         "names": identity.names(row.buyer for row in shown),
         "titles": agreements.offer_titles(row.offer for row in shown),
@@ -203,13 +210,10 @@ def download(
 @require_safe
 @acts
 def agreement_list(request: HttpRequest, actor: Actor) -> HttpResponse:
-    rows = agreements.agreements(actor)
-    if after := request.GET.get("after"):
-        rows = rows.filter(pk__lt=after)
-    shown = list(rows[: SHOWN + 1])
+    shown, more = _listed(request, agreements.agreements(actor))
     context = {
-        "agreements": shown[:SHOWN],
-        "more": len(shown) > SHOWN,
+        "agreements": shown,
+        "more": more,
         "titles": catalog.titles(row.asset for row in shown),
         "names": identity.names(party for row in shown for party in (row.assigner, row.assignee)),
     }
