@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 
-import pyarrow.compute as pc
-
 from shudu.lake.types import Cells, Column, Observation
 from shudu.policy.types import Text
 
@@ -83,9 +81,11 @@ class LevelObserver(Quiet):
         return frozenset(n for n, seen in self._seen.items() if n not in self._whole and len(seen) < SAMPLE)
 
     def observe(self, batch: Any) -> None:
+        import pyarrow.compute as pc  # takes longer to load than a small table to group, which needs none of it
+
         for name in self.reads:
             seen = self._seen[name]
-            for value in pc.unique(batch.column(name)).to_pylist():
+            for value in pc.unique(batch.column(name)).slice(0, SAMPLE + 1).to_pylist():
                 if value is not None and len(seen) < SAMPLE:
                     seen.add(str(value)[:LONGEST])
 

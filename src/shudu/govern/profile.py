@@ -13,8 +13,6 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-import pyarrow.compute as pc
-
 from shudu.lake.types import Column, Observation, quoted
 
 from .detectors import DETECTORS, detect
@@ -48,7 +46,7 @@ class ProfileObserver(Quiet):
         for number, column in enumerate(self._columns):
             name = quoted(column.name)
             asked[f"count {number}"] = f"count({name})"
-            asked[f"distinct {number}"] = f"approx_count_distinct({name})"
+            asked[f"distinct {number}"] = "count(*)" if column.name == self._key else f"approx_count_distinct({name})"
             if _is_text(column):
                 asked[f"min {number}"], asked[f"max {number}"] = f"min(length({name}))", f"max(length({name}))"
             elif _has_range(column):
@@ -75,9 +73,13 @@ class ProfileObserver(Quiet):
         return frozenset(open_) if self._rows < HEAD else frozenset()
 
     def observe(self, batch: Any) -> None:
+        import pyarrow.compute as pc  # takes longer to load than a small table to group, which needs none of it
+
         for name in self.reads:
             seen = self._seen[name]
-            for each in pc.value_counts(batch.column(name)).to_pylist():
+            counts = pc.value_counts(batch.column(name))
+            # One more than too many says enough.
+            for each in counts.slice(0, MANY + 1).to_pylist():
                 if each["values"]:
                     seen[each["values"][:LONGEST]] += each["counts"]
         self._rows += batch.num_rows

@@ -45,7 +45,11 @@ def watch(
     asked |= {(name, what): sql for name, each in observers.items() for what, sql in each.aggregates.items()}
     wanted = _wanted(columns, observers.values())
     size = [
-        (f"approx_count_distinct({name})", f"max(length({name}))" if _text(column) else "0")
+        # All values of a key are different, or there will be no table.
+        (
+            "count(*)" if column == key else f"approx_count_distinct({name})",
+            f"max(length({name}))" if _text(column) else "0",
+        )
         for column in wanted
         for name in [quoted(column.name)]
     ]
