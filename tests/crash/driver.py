@@ -5,12 +5,14 @@
                                                   its name, and what was found wrong
     python driver.py look HOME ORDERS ASSETS FEN  what is wrong with a home, which should hold so many
 
-A point is every commit of the database, every rename, fsync and start of a process, before and after it. Each trial
+A point is every commit of the database, every rename, fsync, start of a process and step of a table's way in, before
+and after it. Each trial
 starts from the same prepared home; the operation runs in a forked child that is ended by SIGKILL at its point.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -18,6 +20,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -51,6 +54,61 @@ def publish() -> None:
 
     request = PublishTable(source=EXAMPLE / "customers.csv", title="又一份", key="customer_no", level="L3")
     actions.publish(parties()["provider"], request, idempotency_key="again")
+
+
+SPOILT = 17  # the row of the file below that no table can take
+
+
+def publish_sheet() -> None:
+    """By way of the reader, a process of its own."""
+    publish_file("customers.xlsx", tolerant=False)
+
+
+def publish_tolerant() -> None:
+    """By way of the reader, and with a side file of what was put aside."""
+    publish_file("customers.csv", tolerant=True)
+
+
+def publish_file(name: str, *, tolerant: bool) -> None:
+    from shudu.catalog import actions
+    from shudu.catalog.types import PublishTable
+    from shudu.lake.types import Reading
+
+    lines = (EXAMPLE / "customers.csv").read_text("utf-8").splitlines()[:200]
+    file = Path(os.environ["POINT"]).with_name(name)
+    if name.endswith(".xlsx"):
+        if not file.exists():
+            import openpyxl
+
+            book = openpyxl.Workbook()
+            for line in lines:
+                book.active.append(line.split(","))
+            book.save(file)
+    else:
+        lines[SPOILT - 1] += ",one,cell,too,many"
+        file.write_text("\n".join(lines) + "\n", "utf-8")
+    request = PublishTable(
+        source=file, title="又一份", key="customer_no", level="L3", reading=Reading(tolerant=tolerant)
+    )
+    asset = actions.publish(parties()["provider"], request, idempotency_key="again")
+    from shudu.catalog.models import Version
+
+    rejected = Version.objects.get(binding__asset=asset).report["rejected"]
+    assert rejected == int(tolerant), rejected
+
+
+def publish_version() -> None:
+    """A second version of what stands: rows appended to the first."""
+    from shudu.catalog import actions
+    from shudu.catalog.models import Asset
+    from shudu.catalog.types import PublishVersion
+
+    lines = (EXAMPLE / "customers.csv").read_text("utf-8").splitlines()
+    file = Path(os.environ["POINT"]).with_name("more.csv")
+    file.write_text("\n".join([lines[0], *("NEW" + line for line in lines[1:50])]) + "\n", "utf-8")
+    table = Asset.objects.get(kind="table")
+    request = PublishVersion(asset=table.id, source=file, mode="append")
+    actions.publish_version(parties()["provider"], request, idempotency_key="again")
 
 
 def order() -> None:
@@ -132,6 +190,9 @@ def command() -> None:
 # What is killed, and the home it begins with.
 OPERATIONS: dict[str, tuple[Callable[[], None], str]] = {
     "publish": (publish, "template"),
+    "sheet": (publish_sheet, "template"),
+    "tolerant": (publish_tolerant, "template"),
+    "version": (publish_version, "template"),
     "order": (order, "template"),
     "command": (command, "template"),
     "run": (run, "template"),
@@ -140,6 +201,7 @@ OPERATIONS: dict[str, tuple[Callable[[], None], str]] = {
     "rotation": (rotate, "template"),
 }
 RUNNING = ("run", "worker", "settlement")
+PUBLISHING = ("publish", "sheet", "tolerant")
 
 
 # --- what must hold afterwards, whatever happened
@@ -151,6 +213,7 @@ def wrong(operation: str, ordered: int = 0, assets: int = 0, funds: int = FUNDS)
     from shudu.catalog.queries import files, place
     from shudu.exchange.models import Order
     from shudu.lake import queries as lake
+    from shudu.lake.models import DataKey
     from shudu.ledger import queries as ledger
     from shudu.ledger.integrity import check
     from shudu.policy.models import Outbox
@@ -165,7 +228,7 @@ def wrong(operation: str, ordered: int = 0, assets: int = 0, funds: int = FUNDS)
     events = list(Outbox.objects.values_list("event", flat=True))
     buyer = parties()["buyer"].party
     ordered = ordered or (2 if operation in ("order", "command") else 1)
-    assets = assets or 2 + (operation == "publish" or operation in RUNNING)
+    assets = assets or 2 + (operation in PUBLISHING or operation in RUNNING)
     expect("books", {unit: total for unit, total in accounts.books().items() if total}, {})
     expect("drift", accounts.drift(), {})
     expect("ledger", [finding.where for finding in check()], [])
@@ -207,7 +270,31 @@ def wrong(operation: str, ordered: int = 0, assets: int = 0, funds: int = FUNDS)
     home = lake.store().home
     there = {str(folder.relative_to(home)) for folder in (home / "lake").glob("*/*/*") if folder.is_dir()}
     expect("folders after the sweep", there, known)
+    expect("staging after the sweep", os.listdir(home / "lake" / ".staging"), [])
+    versions = {str(version) for version in Version.objects.values_list("id", flat=True)}
+    expect("versions recorded", events.count("version.published"), int(operation == "version"))
+    expect(
+        "keys without a version",
+        set(DataKey.objects.filter(state="active").values_list("version", flat=True)) - versions,
+        set(),
+    )
+    expect("readers left", readers(home), [])
     return found
+
+
+def readers(home: Path) -> list[str]:
+    """Reading processes at work in this home, after a moment in which the orphans among them notice that they are."""
+    left: list[str] = []
+    for _ in range(50):
+        left = []
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if b"shudu.lake.readers" in (process / "cmdline").read_bytes():
+                    left += [process.name] * str((process / "cwd").readlink()).startswith(f"{home}/")
+        if not left:
+            break
+        time.sleep(0.1)
+    return left
 
 
 # --- killing
@@ -242,6 +329,12 @@ class Points:
         self.around(DatabaseWrapper, "_commit")
         for name in ("replace", "rename", "fsync"):
             self.around(os, name)
+        from shudu.lake import arrival, ingest, landing
+
+        # The steps of a table's way in: parsed or read by a reader, put aside, written, observed.
+        for module, steps in ((ingest, ["write"]), (landing, ["read", "put_aside", "write"]), (arrival, ["described"])):
+            for step in steps:
+                self.around(module, step)
         start = subprocess.Popen.__init__
 
         def popen(process: Any, *args: Any, **kwargs: Any) -> None:

@@ -8,7 +8,9 @@ opens nothing and is found again when the action is retried.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 from django.db import transaction
 
@@ -66,6 +68,18 @@ class StoredDataKeys:
         DataKey.objects.filter(owner=place.owner, asset=place.asset, version=place.version).update(
             state=DataKey.State.DESTROYED, wrapped=""
         )
+
+    def forget(self, there: Callable[[Place], bool], older_than: float) -> None:
+        """Forget keys made more than `older_than` seconds ago for places where nothing is: they opened nothing yet.
+
+        Their rows go whole, so that whoever tries again at the same place begins with a new key.
+        """
+        made = DataKey.objects.filter(
+            state=DataKey.State.ACTIVE, created__lte=clock.now() - timedelta(seconds=older_than)
+        )
+        for row in made.iterator():
+            if not there(Place(row.owner, row.asset, row.version)):
+                row.delete()
 
     def _open(self, row: DataKey) -> bytes:
         if row.state == DataKey.State.DESTROYED:

@@ -131,13 +131,13 @@ def sweep(home: Path, known: set[str], older_than: float = GRACE) -> list[str]:
     `known` holds paths relative to the home, of files or of their folders. Returns the removed folders, likewise.
     """
     lake = home / "lake"
-    kept = known | {str(PurePosixPath(path).parent) for path in known}
+    spared = kept(known)
     removed = []
     with _sole(lake):
         owners = [folder for folder in _inside(lake) if folder.name != STAGING]
         assets = [asset for owner in owners for asset in _inside(owner)]
         versions = [version for asset in assets for version in _inside(asset)]
-        orphans = [folder for folder in versions if str(folder.relative_to(home)) not in kept]
+        orphans = [folder for folder in versions if str(folder.relative_to(home)) not in spared]
         abandoned = [folder for folder in _inside(lake / STAGING) if _abandoned(folder)]
         for folder in (*orphans, *abandoned):
             if _older(folder, older_than):
@@ -148,6 +148,16 @@ def sweep(home: Path, known: set[str], older_than: float = GRACE) -> list[str]:
                 with suppress(OSError):  # not empty
                     folder.rmdir()
     return removed
+
+
+def kept(known: set[str]) -> set[str]:
+    """The folders of which something is known, relative to the home."""
+    return known | {str(PurePosixPath(path).parent) for path in known}
+
+
+def writing(lake: Path) -> bool:
+    """Is anybody at work in a staging folder?"""
+    return any(folder.exists() and not _abandoned(folder) for folder in _inside(lake / STAGING))
 
 
 def _inside(folder: Path) -> list[Path]:

@@ -58,6 +58,7 @@ class DataKeys(Protocol):
     def secret(self, place: Place) -> bytes: ...
     def erase(self, place: Place) -> None: ...
     def destroy(self, place: Place) -> None: ...
+    def forget(self, there: Callable[[Place], bool], older_than: float) -> None: ...
 
 
 class TableStore(Protocol):
@@ -407,6 +408,10 @@ class DuckDBStore:
             _, owner, asset, *version = path.split("/")
             if version and owner != folders.STAGING:
                 self.keys.destroy(Place(owner, asset, version[0]))
+        # A writer makes its key first: one that was killed before its files took their place leaves a key alone.
+        if not folders.writing(self._lake):
+            kept = folders.kept(known)
+            self.keys.forget(lambda place: str(place.folder) in kept or (self.home / place.folder).exists(), older_than)
         return removed
 
     @contextmanager

@@ -45,6 +45,9 @@ class NoKeys:
     def destroy(self, place: Place) -> None:
         pass
 
+    def forget(self, there: Callable[[Place], bool], older_than: float) -> None:
+        pass
+
     erase = destroy
 
 

@@ -31,6 +31,9 @@ class FixedKeys:
     def destroy(self, place: Place) -> None:
         pass
 
+    def forget(self, there: Callable[[Place], bool], older_than: float) -> None:
+        pass
+
 
 @pytest.fixture
 def cells() -> list[list[str]]:
