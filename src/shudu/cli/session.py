@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from shudu.policy import wording
-from shudu.policy.types import Actor, Conflict, Invalid, ShuduError, Text, Unavailable, Via
+from shudu.policy.types import Actor, Conflict, Invalid, ShuduError, Text, Via
 
 Home = Annotated[Path | None, typer.Option("--home", help="The home folder (default: SHUDU_HOME, else ~/.shudu).")]
 As = Annotated[str | None, typer.Option("--as", metavar="PARTY", help="Act for this organisation: id, code or name.")]
@@ -146,20 +146,9 @@ def _known(error: Exception) -> ShuduError | None:
             Text("命令中有不是 UTF-8 的文字。", "The command holds text that is not UTF-8."),
             Text("请改正后再试。", "Correct it and try again."),
         )
-    from django.db import DatabaseError, OperationalError
+    from shudu.policy import storage
 
-    # Its other subclasses say that a statement of ours was wrong.
-    if type(error) in (DatabaseError, OperationalError):
-        return Unavailable(
-            "home.rows",
-            Text(
-                "主目录中的数据库现在不能读写：磁盘已满、只读、损坏，或正被长时间占用。未完成的写入已回滚。",
-                "The home's database cannot be read or written now: the disk is full, read-only or damaged, or somebody"
-                " holds the database. Unfinished writes were rolled back.",
-            ),
-            Text("请检查磁盘空间与权限后再试。", "Check the disk's space and permissions and try again."),
-        )
-    return None
+    return storage.said(error)
 
 
 def explain(error: ShuduError, current: Session) -> None:

@@ -16,6 +16,7 @@ from . import landing
 from .engine import one, parquet
 from .formats import HEAD_BYTES, misnamed, recognise
 from .ingest import Held
+from .progress import following, share_checked
 from .reading import file_sha256
 from .recipe import Note, Reading, Understood
 from .types import Column, Fields, Observation, ObserverFactory, Place, Stored, StoredFile
@@ -117,7 +118,8 @@ def described(
     if len(targets) > 1:
         each = (parquet([target], encrypted=encrypted) for target in targets)
         counts = [one(connection, f"SELECT count(*) FROM {one_file}")[0] for one_file in each]  # noqa: S608 - ours
-    found = watch(connection, table, columns, rows, key_column, row_at, observers, row_bytes=row_bytes)
+    with following(connection, share_checked):
+        found = watch(connection, table, columns, rows, key_column, row_at, observers, row_bytes=row_bytes)
     sensitive = _sensitive(found)
     return Stored(
         files=tuple(stored_file(place, target, each) for target, each in zip(targets, counts, strict=True)),

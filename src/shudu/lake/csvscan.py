@@ -11,7 +11,7 @@ import codecs
 import csv
 import hashlib
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import BinaryIO
 
 import numpy as np
@@ -152,12 +152,11 @@ class Scan:
         )
 
 
-def scan(source: BinaryIO, delimiter: str = ",", seen: Callable[[int], None] = lambda done: None) -> Scan:
-    """Read `source` to its end in chunks of `CHUNK` bytes; `seen` hears how many there were so far."""
+def scan(source: BinaryIO, delimiter: str = ",") -> Scan:
+    """Read `source` to its end in chunks of `CHUNK` bytes."""
     found = Scan(delimiter)
     while chunk := source.read(CHUNK):
         found.feed(chunk)
-        seen(found.bytes)
     return found
 
 

@@ -37,7 +37,9 @@ def connect(spill: Path | None = None, *, secret: bytes | None = None) -> Iterat
     }
     connection = duckdb.connect(":memory:", config={name: _plain(value) for name, value in settings.items()})
     try:
-        connection.execute("SET enable_progress_bar = false")
+        # Counted, for `progress.following`, and never drawn.
+        connection.execute("SET enable_progress_bar = true")
+        connection.execute("SET enable_progress_bar_print = false")
         if secret is not None:
             unlock(connection, KEY_NAME, secret)
         yield connection

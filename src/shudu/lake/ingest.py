@@ -26,7 +26,7 @@ from .coltypes import LADDER, MISTYPED, TEXT, Candidates, examine, literal, quot
 from .csvhead import HEAD_BYTES, names_in
 from .deciding import narrowed, settled
 from .engine import KEY_NAME, in_words, one
-from .progress import Progress, asked, share_read
+from .progress import following, share_read
 from .types import Column
 
 ROW_GROUP = 122_880
@@ -159,9 +159,10 @@ def write(
     rows = 0
     stats: Statistics = {}
     with ThreadPoolExecutor(1) as reader:
-        scanning = reader.submit(_scan, source, asked())
+        scanning = reader.submit(_scan, source)
         try:
-            types, rows, stats = _write_typed(connection, source, target, encrypted, typing)
+            with following(connection, share_read):
+                types, rows, stats = _write_typed(connection, source, target, encrypted, typing)
         except duckdb.Error as error:
             failure = error
         scanned = scanning.result()
@@ -182,10 +183,9 @@ def write(
     return Written(columns, rows, digest, scanned.bytes, tuple(types))
 
 
-def _scan(source: Source, progress: Progress) -> csvscan.Scan:
-    size = source.status.st_size
+def _scan(source: Source) -> csvscan.Scan:
     with source.path.open("rb") as file:
-        return csvscan.scan(file, source.delimiter, lambda done: progress(share_read(done, size)))
+        return csvscan.scan(file, source.delimiter)
 
 
 def _explain(source: Source) -> Invalid:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+import duckdb
+
 from shudu.policy.types import Text
 
+_EVERY = 0.3  # seconds
 Progress = Callable[[Text], None]
 
 
@@ -33,9 +37,35 @@ def asked() -> Progress:
     return _asked.get()
 
 
+@contextmanager
+def following(connection: duckdb.DuckDBPyConnection, said: Callable[[int], Text]) -> Iterator[None]:
+    """Within the block, tell whoever asked how many percent of its query the engine has done."""
+    progress, ended = asked(), threading.Event()
+    if progress is _nobody:
+        yield
+        return
+
+    def follow() -> None:
+        while not ended.wait(_EVERY):
+            if (done := connection.query_progress()) >= 0:
+                progress(said(int(done)))
+
+    watching = threading.Thread(target=follow, daemon=True)
+    watching.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        watching.join()
+
+
 def rows_read(rows: int) -> Text:
     return Text(f"已读 {rows:,} 行", f"{rows:,} rows read")
 
 
-def share_read(done: int, size: int) -> Text:
-    return Text(f"已读 {done * 100 // max(size, 1)}%", f"{done * 100 // max(size, 1)} % read")
+def share_read(percent: int) -> Text:
+    return Text(f"已读 {percent}%", f"{percent} % read")
+
+
+def share_checked(percent: int) -> Text:
+    return Text(f"已读完，正在检查与统计：{percent}%", f"read; checking and profiling: {percent} %")

@@ -25,7 +25,7 @@ from shudu.catalog import queries as catalog
 from shudu.identity import queries as identity
 from shudu.lake import queries as lake
 from shudu.ledger.actions import sequence
-from shudu.policy import clock, outbox
+from shudu.policy import clock, outbox, storage
 from shudu.policy.types import Conflict, ShuduError, Text
 
 from . import actions
@@ -35,6 +35,7 @@ from .types import Hold, Outcome, Work, chores, idle, kind_of
 
 log = logging.getLogger("shudu.worker")
 MAX_ATTEMPTS = 5
+WHEN_FULL = timedelta(seconds=30)
 SWEEP_EVERY = 3600.0  # seconds
 CHORES_EVERY = 60.0
 
@@ -114,10 +115,15 @@ class Worker:
                     return
                 self._fail(run, error)
                 return
-            except ShuduError as error:
-                self._fail(run, error)
-                return
             except Exception as error:
+                if storage.passes(error):
+                    # Nobody's fault and soon over: it waits its turn again, and this was no attempt.
+                    log.error("run %s, step %s: no space, or no database; it is tried again", run.id, step.name)
+                    self._give_back(run, WHEN_FULL, attempt=max(run.attempt - 1, 0))
+                    return
+                if isinstance(error, ShuduError):
+                    self._fail(run, error)
+                    return
                 # Unforeseen: the row keeps its step and another attempt follows when the lease is given back.
                 log.error("run %s, step %s, attempt %d: %s", run.id, step.name, run.attempt, type(error).__name__)
                 log.debug("its traceback", exc_info=True)
@@ -139,9 +145,9 @@ class Worker:
         except Conflict:
             log.warning("run %s: the lease was lost before its failure was recorded", run.id)
 
-    def _give_back(self, run: Run) -> None:
+    def _give_back(self, run: Run, after: timedelta = timedelta(seconds=1), **changed: int) -> None:
         with transaction.atomic():
-            Run.objects.filter(pk=run.pk, lease_holder=self.name).update(lease_until=clock.now() + timedelta(seconds=1))
+            Run.objects.filter(pk=run.pk, lease_holder=self.name).update(lease_until=clock.now() + after, **changed)
 
     @contextmanager
     def _renewing(self, run_id: str) -> Iterator[None]:

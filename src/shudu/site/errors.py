@@ -7,6 +7,7 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 
+from shudu.policy import storage
 from shudu.policy.types import Conflict, Invalid, NotFound, Refused, ShuduError, Text, Unavailable
 
 STATUS: dict[type[ShuduError], int] = {Invalid: 400, Refused: 403, NotFound: 404, Conflict: 409, Unavailable: 503}
@@ -22,9 +23,11 @@ class Explain:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        if not isinstance(error, ShuduError):
+        told = error if isinstance(error, ShuduError) else storage.said(error)
+        if told is None:
             return None
-        return page(status_of(error), error.message, error.remedy, error, request)
+        # A database that takes no writes cannot keep a session either: the page is drawn without one.
+        return page(status_of(told), told.message, told.remedy, told, request if told is error else None)
 
 
 def status_of(error: ShuduError) -> int:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 
 from shudu.accounts import queries as accounts
 from shudu.agreements import actions as agreements
@@ -17,6 +19,7 @@ from shudu.catalog.models import Asset
 from shudu.exchange import queries as exchange
 from shudu.identity import queries as identity
 from shudu.lake import queries as lake
+from shudu.lake.engine import no_space
 from shudu.policy import clock as port
 from shudu.policy.models import Handled, Outbox
 from shudu.policy.types import Conflict, Invalid, Text
@@ -130,6 +133,36 @@ def test_unforeseen_errors_are_tried_again_then_given_up(misbehaving: list[str],
     assert "ZeroDivision" not in str(run.error)
     balance = accounts.balance(ordered.market.buyer.party, "CNY.fen")
     assert (balance.available, balance.reserved) == (500_000, 0)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OperationalError("database or disk is full"), OSError(errno.ENOSPC, "full"), no_space()],
+)
+def test_a_full_disk_is_waited_for_however_long_it_takes(ordered: Ordered, clock: Any, error: Exception) -> None:
+    run = ordered.start()
+    real = types._kinds["compute"]
+    full = [True]
+
+    def step(work: Work) -> dict[str, str]:
+        if full:
+            raise error
+        return dict(real.steps[0].do(work))  # type: ignore[arg-type]
+
+    types.register_kind(RunKind("compute", (Step(real.steps[0].name, step), *real.steps[1:])))
+    try:
+        for _ in range(MAX_ATTEMPTS + 3):
+            ordered.worker.tick()
+            run.refresh_from_db()
+            assert (run.state, run.attempt) == ("queued", 0)
+            clock.advance(seconds=31)
+        full.clear()
+        while ordered.worker.tick():
+            pass
+    finally:
+        types.register_kind(real)
+    run.refresh_from_db()
+    assert run.state == "closed"
 
 
 def test_a_refusal_ends_the_run_at_once_and_costs_nothing(misbehaving: list[str], ordered: Ordered) -> None:

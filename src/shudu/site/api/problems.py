@@ -14,6 +14,7 @@ from django.http.multipartparser import MultiPartParserError
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 from pydantic import BaseModel
 
+from shudu.policy import storage
 from shudu.policy.types import Conflict, Invalid, NotFound, Refused, ShuduError, Unavailable
 from shudu.policy.wording import field_of, of
 
@@ -39,6 +40,8 @@ BY_CODE = {
     "upload.too_long": 413,
     "upload.media_type": 415,
     "upload.space": 507,
+    "lake.space": 507,
+    "home.space": 507,
     "publish.size": 413,
     "rate.exceeded": 429,
 }
@@ -141,6 +144,6 @@ def _told(error: Exception) -> ShuduError | None:
             return wording.UNREADABLE
         case Http404():
             return wording.NO_RESOURCE
-        case OperationalError():
+        case OperationalError() if "locked" in str(error):
             return wording.BUSY
-    return None
+    return storage.said(error) if isinstance(error, Exception) else None
