@@ -34,6 +34,7 @@ DJANGO_BY_NAME = {
     "policy/audiences.py": "keeps audiences beside the rows they are of",
     "policy/locks.py": "asks the database for a lock",
     "policy/outbox.py": "delivers outbox rows",
+    "policy/storage.py": "tells errors of the database by their classes",
     "runs/worker.py": "the worker's loop",
 }
 LONGEST = 500
