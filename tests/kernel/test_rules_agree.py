@@ -7,14 +7,16 @@ a permission was really asked about while the town was built must be of a kind t
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import models, transaction
+from django.test import override_settings
 
 from kernel.files import customers, customers_with_a_lone_one, scorecard
 from kernel.in_process import InProcess
@@ -31,8 +33,8 @@ from shudu.cleanroom import steps
 from shudu.cleanroom.models import Release
 from shudu.collect import actions as collect
 from shudu.collect import queries as collect_read
-from shudu.collect.models import Batch, Upload
-from shudu.collect.types import CreateUpload
+from shudu.collect.models import Batch, Feed, Source, Upload
+from shudu.collect.types import AddSource, CreateUpload, OpenFeed
 from shudu.exchange import actions as exchange
 from shudu.exchange import queries as orders_read
 from shudu.exchange.models import Order
@@ -72,6 +74,9 @@ ROWS: dict[Permission, tuple[type[models.Model], ...]] = {
     Permission.DATA_KEYS_ROTATE: (),
     Permission.BATCH_READ: (Batch,),
     Permission.BATCH_SUBMIT: (),
+    Permission.FEED_OPEN: (Source,),
+    Permission.FEED_READ: (Feed,),
+    Permission.FEED_REFRESH: (Feed,),
     Permission.FUNDS_DEPOSIT: (),
     Permission.LEDGER_FORGET: (),
     Permission.LEDGER_INITIALISE: (),
@@ -96,6 +101,9 @@ ROWS: dict[Permission, tuple[type[models.Model], ...]] = {
     Permission.RUN_CARRY: (Run,),
     Permission.RUN_READ: (Run,),
     Permission.RUN_START: (Run,),
+    Permission.SOURCE_ADD: (),
+    Permission.SOURCE_CLOSE: (Source,),
+    Permission.SOURCE_READ: (Source,),
     Permission.UPLOAD_CREATE: (),
     Permission.UPLOAD_REMOVE: (Upload,),
     Permission.UPLOAD_USE: (Upload,),
@@ -282,6 +290,12 @@ class Town:
         with pytest.raises(Invalid):
             collect.accept_batch(provider, header(self.table, "no-such-code", provider.party), self.table)
         collect_read.batch(provider, Batch.objects.get().id)
+        with override_settings(OPTIONS=replace(settings.OPTIONS, source_hosts="db.example.cn:5432")):
+            source = AddSource(name="库", kind="postgresql", host="db.example.cn", database="d", user="u")
+            added = collect.add_source(provider, source)
+        closed = collect.open_feed(provider, OpenFeed(source=added.id, table="t", title="表"))
+        collect.close_feed(provider, closed.id)
+        collect.close_source(provider, added.id)
         catalog_read.inspected(provider, Version.objects.get(binding__asset=self.small).id)
 
     def buyer(self, order: Order) -> Actor:

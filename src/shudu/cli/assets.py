@@ -43,7 +43,7 @@ def describe(asset: Asset) -> dict[str, Any]:
     }
 
 
-def _json_object(source: Path | None, code: str, what: Text) -> dict[str, Any]:
+def json_object(source: Path | None, code: str, what: Text) -> dict[str, Any]:
     """An object from a JSON file; its fields are checked when it becomes a typed input."""
     if source is None:
         return {}
@@ -100,7 +100,7 @@ def publish(
         from shudu.catalog.types import PublishTable, Reading
 
         actor = current.actor(owner)
-        told = _json_object(recipe, "publish.recipe", Text("配方文件", "recipe"))
+        told = json_object(recipe, "publish.recipe", Text("配方文件", "recipe"))
         reading = typed(Reading, sheet=sheet, tolerant=tolerant, recipe=told)
         if preview:
             understood = queries.understood(actor, file, reading)
@@ -117,7 +117,7 @@ def publish(
             level=level,
             origin=origin,
             findable=findable,
-            core=_json_object(core, "publish.core", Text("核心字段文件", "file of core fields")),
+            core=json_object(core, "publish.core", Text("核心字段文件", "file of core fields")),
             reading=reading,
         )
         with showing(current):
@@ -160,7 +160,7 @@ def publish_model(
             title=title,
             title_en=title_en,
             inputs=columns,
-            card=_json_object(card, "card.not_json", Text("模型说明文件", "model card")) if card else None,
+            card=json_object(card, "card.not_json", Text("模型说明文件", "model card")) if card else None,
             findable=findable,
         )
         asset = actions.publish_model(current.actor(owner), request, idempotency_key=key)
@@ -314,7 +314,7 @@ def update(
         from shudu.catalog.types import PublishVersion, Reading
 
         actor = current.actor()
-        told = _json_object(recipe, "publish.recipe", Text("配方文件", "recipe"))
+        told = json_object(recipe, "publish.recipe", Text("配方文件", "recipe"))
         request = typed(
             PublishVersion,
             asset=queries.asset(actor, asset).id,

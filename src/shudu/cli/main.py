@@ -24,6 +24,7 @@ from . import (
     uploads,
     usage,
 )
+from .sources import feeds, sources
 
 app = typer.Typer(
     name="shudu",
@@ -43,6 +44,8 @@ app.add_typer(uploads.app, name="uploads")
 app.add_typer(batches.batches, name="batches")
 app.add_typer(batches.package, name="package")
 app.add_typer(batches.keys, name="signing-keys")
+app.add_typer(sources, name="sources")
+app.add_typer(feeds, name="feeds")
 app.add_typer(quality.app, name="quality")
 app.add_typer(parties.orgs, name="orgs")
 app.add_typer(parties.accounts, name="accounts")

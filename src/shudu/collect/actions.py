@@ -1,6 +1,12 @@
 """Every write of this room, by the module that does it."""
 
 from .batches import accept_batch as accept_batch
+from .feeds import add_source as add_source
+from .feeds import bind as bind
+from .feeds import close_feed as close_feed
+from .feeds import close_source as close_source
+from .feeds import open_feed as open_feed
+from .feeds import refresh as refresh
 from .packages import accept_package as accept_package
 from .sender_keys import register_key as register_key
 from .sender_keys import revoke_key as revoke_key

@@ -1,4 +1,12 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
 from django.apps import AppConfig
+
+if TYPE_CHECKING:
+    from shudu.runs.types import Outcome, Work
 
 
 class CollectConfig(AppConfig):
@@ -6,9 +14,25 @@ class CollectConfig(AppConfig):
     label = "collect"
 
     def ready(self) -> None:
-        from shudu.runs.types import register_chore
+        from shudu.runs.types import RunKind, Step, register_chore, register_kind
 
         from . import handlers, rules
 
         rules.register()
         register_chore(handlers.expire_uploads)
+        register_chore(handlers.refresh_due)
+        register_chore(handlers.clear_away)
+        register_kind(RunKind("collection", (Step("fetch", _fetch), Step("land", _land))))
+
+
+# What the steps read with is loaded by the worker's first run.
+def _fetch(work: Work) -> Mapping[str, Any]:
+    from .steps import fetch
+
+    return fetch(work)
+
+
+def _land(work: Work) -> Outcome:
+    from .steps import land
+
+    return land(work)

@@ -1,11 +1,30 @@
-"""What the worker looks after: uploads nobody went on with."""
+"""What the worker looks after: uploads nobody went on with, refreshes that have fallen due."""
 
 from __future__ import annotations
 
-from shudu.identity import queries as identity
+import logging
 
-from . import uploads
+from shudu.identity import queries as identity
+from shudu.policy.types import ShuduError, Via
+
+from . import actions, queries, uploads
+
+log = logging.getLogger("shudu.collect")
 
 
 def expire_uploads() -> None:
     uploads.expire_uploads(identity.system())
+
+
+def refresh_due() -> None:
+    """Start the refreshes that have fallen due, each for its owner; one that cannot start does not stop the next."""
+    for feed in queries.due():
+        try:
+            actions.refresh(identity.actor_for(feed.owner, Via.WORKER), feed.id)
+        except ShuduError as error:
+            log.info("feed %s was not refreshed: %s", feed.id, error.code)
+
+
+def clear_away() -> None:
+    """Remove what runs that have ended had read."""
+    queries.clear_work_folders()

@@ -1,4 +1,4 @@
-"""What came in: uploads on their way, and the batches they became or did not become."""
+"""What came in: uploads on their way; and what is read by itself: sources, and the feeds from them."""
 
 from __future__ import annotations
 
@@ -99,3 +99,52 @@ class SenderKey(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["owner", "verifier"], name="sender_key_once")]
+
+
+class Source(models.Model):
+    """A database that tables are read from. `secret` is its password, sealed by a data key of its own."""
+
+    class State(models.TextChoices):
+        ACTIVE = "active"
+        CLOSED = "closed"
+
+    id = models.CharField(primary_key=True, max_length=64, editable=False, default=partial(ids.new, "source"))
+    owner = models.CharField(max_length=64, db_index=True)
+    name = models.CharField(max_length=200)
+    kind = models.CharField(max_length=20)
+    host = models.CharField(max_length=253)
+    port = models.PositiveIntegerField()
+    database = models.CharField(max_length=128)
+    user = models.CharField(max_length=128)
+    tls = models.CharField(max_length=10)
+    secret = models.TextField(blank=True)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.ACTIVE)
+    created = models.DateTimeField(default=clock.now)
+
+
+class Feed(models.Model):
+    """What an asset's binding is kept current from: a table of a source, and the rule of its refreshes.
+
+    `asset` is empty until the first run has published it. No watermark is kept: the newest live version holds the
+    largest value of its column, so what was read and what was published can never disagree.
+    """
+
+    class State(models.TextChoices):
+        ACTIVE = "active"
+        CLOSED = "closed"
+
+    id = models.CharField(primary_key=True, max_length=64, editable=False, default=partial(ids.new, "feed"))
+    owner = models.CharField(max_length=64, db_index=True)
+    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="feeds")
+    asset = models.CharField(max_length=64, blank=True, default="", db_index=True)
+    table = models.CharField(max_length=300)
+    columns = models.JSONField(default=list)
+    fields = models.JSONField()
+    rule = models.JSONField()
+    state = models.CharField(max_length=10, choices=State.choices, default=State.ACTIVE)
+    run = models.CharField(max_length=64, blank=True, default="")
+    due = models.DateTimeField(null=True)
+    created = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        indexes = [models.Index(fields=["due"], condition=models.Q(state="active"), name="feed_due")]

@@ -1,7 +1,9 @@
-"""Every read of what came in."""
+"""Every read of what came in and of what is read by itself, and the way to a source's database."""
 
 from __future__ import annotations
 
+import base64
+import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,19 +13,26 @@ from django.conf import settings
 from django.db.models import Count, QuerySet, Sum
 
 from shudu.catalog import queries as catalog
-from shudu.catalog.queries import Asset
+from shudu.catalog.queries import Asset, Version
 from shudu.config.options import Options
+from shudu.lake import queries as lake
+from shudu.lake.types import EVERYTHING, Place, quoted
 from shudu.ledger.types import VerifierKey
 from shudu.policy import clock
 from shudu.policy.permissions import Permission
-from shudu.policy.rules import decide, visible
+from shudu.policy.rules import decide, refuse_unless, visible
 from shudu.policy.types import Actor, Conflict, Text, not_found
+from shudu.runs import queries as runs
 
-from . import received
+from . import reaching, received
 from .models import Batch as Batch
+from .models import Feed as Feed
 from .models import SenderKey
+from .models import Source as Source
 from .models import Upload as Upload
 from .refusals import Refusal, refused
+from .sources.kinds import KINDS
+from .sources.port import Endpoint, Limits
 
 
 def upload(actor: Actor, upload_id: str) -> Upload:
@@ -145,3 +154,163 @@ def valid_keys(party: str) -> list[VerifierKey]:
     """The keys a party may sign with now."""
     rows = SenderKey.objects.filter(owner=party, revoked=None, until__gt=clock.now())
     return [VerifierKey.parse(row.verifier) for row in rows]
+
+
+def source(actor: Actor, source_id: str) -> Source:
+    """A source of the actor's party; anything else is not found."""
+    row = Source.objects.filter(pk=source_id).first()
+    if row is None or not decide(actor, Permission.SOURCE_READ, row):
+        raise not_found("来源库", "source", source_id)
+    return row
+
+
+def sources(actor: Actor) -> QuerySet[Source]:
+    return visible(actor, Permission.SOURCE_READ, Source.objects.all())
+
+
+def feed(actor: Actor, feed_id: str) -> Feed:
+    """A feed the actor may see; anything else is not found."""
+    row = Feed.objects.select_related("source").filter(pk=feed_id).first()
+    if row is None or not decide(actor, Permission.FEED_READ, row):
+        raise not_found("供数", "feed", feed_id)
+    return row
+
+
+def feeds(actor: Actor) -> QuerySet[Feed]:
+    return visible(actor, Permission.FEED_READ, Feed.objects.select_related("source"))
+
+
+def feed_row(feed_id: str) -> Feed:
+    """The row, for steps of a run that was started about it."""
+    return Feed.objects.select_related("source").get(pk=feed_id)
+
+
+def refuse_unless_allowed(host: str, port: int) -> None:
+    """Raises Refused `source.host` where the option `source_hosts` does not name this place."""
+    reaching.refuse_unless_allowed(settings.OPTIONS.source_hosts, host, port)
+
+
+def work_folder(run: str) -> Path:
+    """Where a run of collecting keeps what it has read until it is landed."""
+    return Path(settings.HOME) / "collect" / run
+
+
+def clear_work_folders() -> None:
+    """Remove the folders of runs that wait no more."""
+    there = {path.name: path for path in work_folder("").glob("run_*")}
+    waiting = {run.id for run in runs.run_rows(there) if run.state == "queued"}
+    for name in set(there) - waiting:
+        shutil.rmtree(there[name], ignore_errors=True)
+
+
+def way(row: Source) -> reaching.Way:
+    """How to reach a source's database, with its password. Raises Refused where `source_hosts` does not name it."""
+    if row.state != Source.State.ACTIVE:
+        raise Conflict(
+            "source.closed",
+            Text("这个来源库已停用。", "This source is closed."),
+            Text("请重新登记来源库。", "Add the source again."),
+            {"source": row.id},
+        )
+    options = settings.OPTIONS
+    refuse_unless_allowed(row.host, row.port)
+    extension = KINDS[row.kind].extension
+    endpoint = Endpoint(row.host, row.port, row.database, row.user, _password(row), row.tls, options.source_ca)
+    limits = Limits(options.source_rows, options.max_upload_mb << 20, options.source_seconds)
+    return reaching.Way(row.kind, endpoint, str(lake.extension(extension)) if extension else "", limits)
+
+
+def tables(actor: Actor, source_id: str) -> list[dict[str, Any]]:
+    """The tables of a source, for who may publish from it. It connects: for the command line and the worker alone."""
+    row = source(actor, source_id)
+    refuse_unless(decide(actor, Permission.FEED_OPEN, row))
+    return reaching.tables(way(row))
+
+
+def fields(actor: Actor, source_id: str, table: str) -> list[dict[str, Any]]:
+    """The columns of a source's table, as `tables`."""
+    row = source(actor, source_id)
+    refuse_unless(decide(actor, Permission.FEED_OPEN, row))
+    return reaching.fields(way(row), table)
+
+
+def secret_place(row: Source) -> Place:
+    """What the data key of a source's password is kept under."""
+    return Place(row.owner, row.id, "password")
+
+
+def secret_context(row: Source) -> tuple[str, ...]:
+    return ("source-password", row.owner, row.id)
+
+
+def _password(row: Source) -> str:
+    if not row.secret:
+        return ""
+    key = lake.data_keys().secret(secret_place(row))
+    return lake.unseal(key, base64.b64decode(row.secret), secret_context(row)).decode()
+
+
+def standing(row: Feed) -> dict[str, Any]:
+    """How the latest refresh of a feed stands: `run`, its `state`, `error` in words, `meters`, `closed`; and `odd`: by
+    column, how many values had no counterpart and were read as no value."""
+    return standings([row])[row.id]
+
+
+def standings(rows: Iterable[Feed]) -> dict[str, dict[str, Any]]:
+    """`standing` of each of these feeds, by id, read at once."""
+    by_run = {row.run: row.id for row in rows}
+    return {
+        by_run[run.id]: {
+            "run": run.id,
+            "state": str(run.state),
+            "error": run.error or None,
+            "meters": run.meters,
+            "odd": run.done.get("fetch", {}).get("odd", {}),
+            "closed": run.closed,
+        }
+        for run in runs.run_rows(by_run)
+    }
+
+
+def beyond(row: Feed, base: Version | None) -> reaching.Beyond | None:
+    """Where a feed goes on: behind the largest value of its watermark in the newest version, or at it where rows are
+    put in by their key. None for the whole table."""
+    column = row.rule["watermark"]
+    if base is None or column is None:
+        return None
+    kind = next((each["type"] for each in base.columns if each["name"] == column), "")
+    if not kind:
+        raise Conflict(
+            "feed.watermark",
+            Text(f"最新版本里没有增量标记列“{column}”。", f"The newest version has no column “{column}”."),
+            Text("请重新设立供数。", "Open a feed anew."),
+            {"column": column},
+        )
+    largest = f"max({quoted(column)})"
+    text = f"CAST({largest} AS VARCHAR)"
+    if kind == "TIMESTAMP WITH TIME ZONE":
+        text = f"CAST(timezone('UTC', {largest}) AS VARCHAR) || '+00'"
+    asked = {"largest": text}
+    found = lake.store().measure(catalog.files(base), catalog.place(base), asked, EVERYTHING)["largest"]
+    if found is not None:
+        return reaching.Beyond(column, found, row.rule["mode"] == "upsert")
+    if row.rule["mode"] == "upsert":
+        return None
+    raise Conflict(
+        "feed.watermark",
+        Text(f"增量标记列“{column}”没有任何值。", f"The watermark “{column}” has no value at all."),
+        Text("请换一列作增量标记。", "Choose another column."),
+        {"column": column},
+    )
+
+
+def latest_edge(row: Feed) -> str:
+    """The digest of the rows at a feed's watermark, as its latest run that came to its end read them."""
+    run = runs.latest_closed("collection", row.owner, feed=row.id)
+    return str(run.done.get("fetch", {}).get("edge", "")) if run else ""
+
+
+def due(limit: int = 20) -> list[Feed]:
+    """The feeds whose next refresh has fallen due, the longest waiting first."""
+    waiting = Feed.objects.filter(state=Feed.State.ACTIVE, due__lte=clock.now())
+    return list(waiting.order_by("due", "id")[:limit])

@@ -1,4 +1,4 @@
-"""Who may send: parties that bring data or models, each its own; the worker clears away what nobody goes on with."""
+"""Who may send, and who may add a source and publish from it: each its own; the worker clears away what nobody uses."""
 
 from __future__ import annotations
 
@@ -15,3 +15,10 @@ def register() -> None:
     grant(Permission.UPLOAD_CREATE, holders(Role.PROVIDER, Role.MODELLER))
     grant(Permission.UPLOAD_USE, sender)
     grant(Permission.UPLOAD_REMOVE, sender, holders(Role.SYSTEM))
+    owner = Owner("owner", "owner", Text("仅限其所属主体。", "Only the party it belongs to."))
+    grant(Permission.SOURCE_ADD, holders(Role.PROVIDER))
+    grant(Permission.SOURCE_READ, owner)
+    grant(Permission.SOURCE_CLOSE, owner)
+    grant(Permission.FEED_OPEN, owner)
+    grant(Permission.FEED_READ, owner, holders(Role.OPERATOR, Role.AUDITOR, Role.SYSTEM))
+    grant(Permission.FEED_REFRESH, owner)

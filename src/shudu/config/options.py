@@ -32,6 +32,10 @@ class Options:
     upload_days: int = 7  # an upload nobody went on with is removed
     api_calls_per_minute: int = 600  # of one token, in one process; 0: not counted
     pages_per_minute: int = 3_000  # of one person, in one process; 0: not counted
+    source_hosts: str = ""  # host:port (or a socket's path) of each database that may be read, by commas; empty: none
+    source_ca: str = "/etc/ssl/certs/ca-certificates.crt"  # who may vouch for a database's certificate
+    source_rows: int = 100_000_000
+    source_seconds: int = 3_600
     # Per cent of 规范性, 完整性, 准确性, 一致性, 时效性, 可访问性 in a table's score.
     quality_weights: str = "20,20,15,15,15,15"
 
@@ -77,6 +81,10 @@ def _check(options: Options) -> None:
         ) from None
     if options.ledger_algorithm not in ("ed25519", "sm2-sm3"):
         raise SystemExit("选项 ledger_algorithm 须为 ed25519 或 sm2-sm3 / option ledger_algorithm: ed25519 or sm2-sm3")
+    if options.source_rows < 1 or not 1 <= options.source_seconds <= 86_400:
+        raise SystemExit(
+            "选项 source_rows、source_seconds 超出范围 / options source_rows, source_seconds: out of range"
+        )
     if options.max_upload_mb < 1:
         raise SystemExit("选项 max_upload_mb 至少为 1 / option max_upload_mb: at least 1")
     if options.upload_quota_mb < 1 or not 1 <= options.upload_days <= 366:

@@ -50,6 +50,8 @@ class ProfileObserver(Quiet):
             if _is_text(column):
                 asked[f"min {number}"], asked[f"max {number}"] = f"min(length({name}))", f"max(length({name}))"
             elif _has_range(column):
+                # The engine hands moments with a zone to Python by way of a library we do not have.
+                name = f"timezone('UTC', {name})" if column.type == "TIMESTAMP WITH TIME ZONE" else name
                 asked[f"min {number}"], asked[f"max {number}"] = f"min({name})", f"max({name})"
             if column.type.startswith(_NUMBERS):
                 some = f"CASE WHEN file_row_number < {HEAD} OR file_row_number % {NTH} = 0 THEN {name}::DOUBLE END"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -9,6 +10,8 @@ from django.conf import settings
 from . import evolving
 from .actions import StoredDataKeys
 from .keys import Keyring
+from .keys import seal as seal
+from .keys import unseal as unseal
 from .progress import reported_to as reported_to
 from .types import Evolution, ObserverFactory, Recipe
 
@@ -39,4 +42,16 @@ def store() -> TableStore:
     from .store import DuckDBStore
 
     options = settings.OPTIONS
-    return DuckDBStore(settings.HOME, StoredDataKeys(keyring()), dict(_observers), options.max_upload_mb << 20)
+    return DuckDBStore(settings.HOME, data_keys(), dict(_observers), options.max_upload_mb << 20)
+
+
+def data_keys() -> StoredDataKeys:
+    """The data keys of this installation, for what a room seals by itself."""
+    return StoredDataKeys(keyring())
+
+
+def extension(name: str) -> Path:
+    """Where the installed wheel of a DuckDB extension keeps its file. Raises Unavailable when it is not installed."""
+    from .engine import extension
+
+    return extension(name)

@@ -21,6 +21,8 @@ class Event(StrEnum):
     DATA_KEYS_ROTATED = "data_keys.rotated"
     BATCH_ACCEPTED = "batch.accepted"
     BATCH_REFUSED = "batch.refused"
+    FEED_CLOSED = "feed.closed"
+    FEED_OPENED = "feed.opened"
     FIELDS_FORGOTTEN = "fields.forgotten"
     FUNDS_DEPOSITED = "funds.deposited"
     KEY_REGISTERED = "key.registered"
@@ -43,6 +45,8 @@ class Event(StrEnum):
     RUN_HELD = "run.held"
     RUN_RESTARTED = "run.restarted"
     RUN_STARTED = "run.started"
+    SOURCE_ADDED = "source.added"
+    SOURCE_CLOSED = "source.closed"
     TOKEN_ISSUED = "token.issued"
     TOKEN_REVOKED = "token.revoked"
     UPLOAD_RECEIVED = "upload.received"
@@ -87,6 +91,8 @@ LEAVES: dict[Event, Leaf] = {
         ),
     ),
     Event.BATCH_REFUSED: Leaf(1, ("batch", "channel", "header_sha256", "code")),
+    Event.FEED_CLOSED: Leaf(1, ("feed", "asset")),
+    Event.FEED_OPENED: Leaf(1, ("feed", "owner", "source", "rule_sha256")),
     Event.FIELDS_FORGOTTEN: Leaf(1, ("subject", "fields", "entries")),
     Event.FUNDS_DEPOSITED: Leaf(1, ("party", "unit", "amount")),
     Event.KEY_REGISTERED: Leaf(1, ("key", "party", "verifier", "until")),
@@ -127,6 +133,8 @@ LEAVES: dict[Event, Leaf] = {
     Event.RUN_HELD: Leaf(1, ("run", "case", "owner", "held_for")),
     Event.RUN_RESTARTED: Leaf(1, ("run", "failed", "order", "party", "code")),
     Event.RUN_STARTED: Leaf(1, ("run", "kind", "party", "order", "purpose", "inputs")),
+    Event.SOURCE_ADDED: Leaf(1, ("source", "owner", "kind")),
+    Event.SOURCE_CLOSED: Leaf(1, ("source", "owner")),
     Event.TOKEN_ISSUED: Leaf(1, ("token", "party", "scopes", "expires")),
     Event.TOKEN_REVOKED: Leaf(1, ("token", "party")),
     Event.UPLOAD_RECEIVED: Leaf(1, ("upload", "bytes", "sha256")),

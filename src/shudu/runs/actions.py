@@ -11,8 +11,6 @@ import rfc8785
 from shudu.cases import actions as cases
 from shudu.catalog import actions as catalog_actions
 from shudu.catalog import queries as catalog
-from shudu.catalog.types import Result
-from shudu.lake.types import StoredFile
 from shudu.policy import clock
 from shudu.policy.actions import action, part_of_action, record, record_nothing, require
 from shudu.policy.events import Event
@@ -68,13 +66,15 @@ def close(actor: Actor, run_id: str, lease_holder: str, outcome: Outcome) -> Run
         record_nothing()
         return run
     _hold(run, lease_holder)
-    result = outcome.result
-    asset = catalog_actions.add_result(result)
-    RunOutput.objects.create(run=run, asset=asset.id, version=result.version)
+    entered = list(outcome.entered)
+    if outcome.result is not None:
+        entered.append((catalog_actions.add_result(outcome.result).id, outcome.result.version))
+    for asset, version in entered:
+        RunOutput.objects.create(run=run, asset=asset, version=version)
     run.state, run.step, run.closed = Run.State.CLOSED, "", clock.now()
     run.checks, run.meters = outcome.checks, outcome.meters
     run.save()
-    record(run.id, _closing(run, [_output(result)], outcome.sandbox, outcome.decision))
+    record(run.id, _closing(run, [_output(version) for _, version in entered], outcome.sandbox, outcome.decision))
     return run
 
 
@@ -214,6 +214,6 @@ def _recorded(inputs: tuple[Input, ...]) -> list[dict[str, Any]]:
     return recorded
 
 
-def _output(result: Result) -> dict[str, Any]:
-    files = [StoredFile.from_json(file) for file in result.files]
-    return {"version": result.version, "files": {file.name: file.delivered_sha256 for file in files}}
+def _output(version: str) -> dict[str, Any]:
+    files = catalog.files(catalog.version_row(version))
+    return {"version": version, "files": {file.name: file.delivered_sha256 for file in files}}

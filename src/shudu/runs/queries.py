@@ -45,6 +45,17 @@ __all__ = [
 ]
 
 
+def latest_closed(kind: str, party: str, **params: str) -> Run | None:
+    """The latest run of a kind with these params that came to its end, for rooms that decide for themselves who may."""
+    rows = Run.objects.filter(kind=kind, party=party, state=Run.State.CLOSED)
+    return rows.filter(**{f"params__{name}": value for name, value in params.items()}).order_by("-id").first()
+
+
+def run_rows(run_ids: Iterable[str]) -> list[Run]:
+    """These runs, read at once; for rooms that have already decided who may."""
+    return list(Run.objects.filter(pk__in=list(run_ids)))
+
+
 def run_row(run_id: str) -> Run:
     """The row, for actions that decide for themselves who may."""
     row = Run.objects.filter(pk=run_id).first()

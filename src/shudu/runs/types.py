@@ -53,14 +53,19 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the last step hands over to be closed in one transaction."""
+    """What the last step hands over to be closed in one transaction.
 
-    result: Result
+    `result` is what the run made, to be entered now; None where its steps entered what came in by the catalogue's own
+    actions, which `entered` names: (asset, version).
+    """
+
+    result: Result | None
     checks: list[dict[str, Any]]
     sandbox: dict[str, Any]
     meters: dict[str, int]
     # Of a result that was held: {"case", "by", "held_for", "opinion_sha256", "time"}.
     decision: Mapping[str, Any] = field(default_factory=dict)
+    entered: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

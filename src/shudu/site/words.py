@@ -30,6 +30,8 @@ EVENTS = {
     Event.DATA_KEYS_ROTATED: Text("更换密钥加密密钥", "Key-encryption key changed"),
     Event.BATCH_ACCEPTED: Text("接收批次", "Batch accepted"),
     Event.BATCH_REFUSED: Text("拒收批次", "Batch refused"),
+    Event.FEED_CLOSED: Text("停止供数", "Feed closed"),
+    Event.FEED_OPENED: Text("设立供数", "Feed opened"),
     Event.FIELDS_FORGOTTEN: Text("擦除字段", "Fields erased"),
     Event.FUNDS_DEPOSITED: Text("资金入账", "Funds deposited"),
     Event.KEY_REGISTERED: Text("登记密钥", "Key registered"),
@@ -52,6 +54,8 @@ EVENTS = {
     Event.RUN_HELD: Text("任务待放行", "Run held"),
     Event.RUN_RESTARTED: Text("任务重新开始", "Run started again"),
     Event.RUN_STARTED: Text("任务开始", "Run started"),
+    Event.SOURCE_ADDED: Text("登记来源库", "Source added"),
+    Event.SOURCE_CLOSED: Text("停用来源库", "Source closed"),
     Event.TOKEN_ISSUED: Text("签发令牌", "Token issued"),
     Event.TOKEN_REVOKED: Text("撤销令牌", "Token revoked"),
     Event.UPLOAD_RECEIVED: Text("收到上传", "Upload received"),
@@ -109,6 +113,8 @@ STEPS = {
     "close": Text("再核对一次，登记交付结果", "Check once more, enter the result"),
 }
 METERS = {
+    "bytes_in": Text("读入字节", "bytes read"),
+    "odd": Text("无对应值、作空值", "without counterpart, read as no value"),
     "rows_in": Text("读入行", "rows read"),
     "rows_out": Text("放行行", "rows released"),
     "bytes_out": Text("放行字节", "bytes released"),
@@ -122,6 +128,7 @@ REASONS = {
     "reserve": Text("预留", "reserved"),
 }
 RUN_KINDS = {
+    "collection": Text("采集", "Collection"),
     "compute": Text("计算任务", "Run"),
     "delivery": Text("交付", "Delivery"),
     "handing_over": Text("数据交付", "Rows handed over"),

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
 from django.http import HttpResponse
-from django.test import Client
+from django.test import Client, override_settings
 from pydantic import SecretStr
 
 from shudu.collect import actions as collect
@@ -177,6 +178,11 @@ class Market:
         self.ids["batch"] = self.provider.get("/batches")["items"][0]["id"]
         key = str(signer.Ed25519Signer.generate("provider").verifier)
         self.ids["sender_key"] = self.provider.do("POST", "/signing-keys", {"verifier": key})["id"]
+        source = {"name": "库", "kind": "mysql", "host": "db.example.cn", "database": "d", "user": "u", "tls": "off"}
+        with override_settings(OPTIONS=replace(settings.OPTIONS, source_hosts="db.example.cn:3306")):
+            self.ids["source"] = self.provider.do("POST", "/sources", source)["id"]
+        feed = {"source": self.ids["source"], "table": "t", "title": "表"}
+        self.ids["feed"] = self.provider.do("POST", "/feeds", feed)["id"]
 
     def run(self) -> None:
         """Start a run over HTTP and be the worker that carries it."""

@@ -18,12 +18,14 @@ from .conftest import TERMS, Market
 TEXTS: dict[str, dict[str, str]] = {
     "accept_batch": {"upload": "upload"},
     "accept_package": {"upload": "upload"},
+    "add_source": {"name": "", "host": "", "database": "", "user": ""},
     "approve_release": {"opinion": ""},
     "create_upload": {"name": "", "sha256": "", "sm3": ""},
     "create_offer": {"data": "asset", "label": "", "model": "asset"},
     "create_table_offer": {"data": "asset"},
     "create_party": {"name": "", "code": ""},
     "issue_token": {"party": "party", "person": "person"},
+    "open_feed": {"source": "source", "table": "", "title": "", "title_en": "", "key": "", "level": ""},
     "place_order": {"offer": "offer", "purpose": ""},
     "preview_table": {"sheet": ""},
     "publish_model": {"title": "", "title_en": "", "level": ""},
@@ -79,6 +81,7 @@ def bodies(market: Market) -> dict[str, dict[str, Any]]:
         "create_table_offer": {name: own[name] for name in ("data", "purposes", "bases", "runs", "until", "price_fen")},
         "place_order": {"offer": market.ids["offer"], "purpose": "research"},
         "issue_token": {"party": market.provider.party},
+        "open_feed": {"table": "t", "title": "表"},
     }
 
 
@@ -97,6 +100,7 @@ def test_anothers_id_in_a_request_answers_as_one_that_is_not_there(
         "party": [kept.buyer.party],
         "person": [kept.ids["person"]],
         "upload": [kept.ids["upload"]],
+        "source": [kept.ids["source"]],
     }[noun]
     # Who asks could do the rest of it: the provider draws up an offer of its own table with the id as the model.
     before = Outbox.objects.count()

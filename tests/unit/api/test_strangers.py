@@ -45,6 +45,8 @@ NOUNS = {
     "upload",
     "batch",
     "sender_key",
+    "source",
+    "feed",
 }
 
 
@@ -147,6 +149,7 @@ def test_each_party_sees_its_own(kept: Market, db: None) -> None:
         "get_upload": kept.provider,
         "get_batch": kept.provider,
         "list_versions": kept.provider,
+        "get_feed": kept.provider,
         "get_report": kept.provider,
         "get_quality": kept.provider,
         "get_offer": kept.modeller,
@@ -176,7 +179,7 @@ def test_a_list_asks_the_database_no_more_for_more_rows(kept: Market, db: None, 
         with CaptureQueriesContext(connection) as asked:
             answer = who.call("GET", f"{path.removeprefix('/api/v1')}?limit={limit}")
         counts.append(len(asked))
-    few = ("/me", "/ledger", "/releases", "/orders", "/results", "/uploads", "/batches", "/signing-keys")
+    few = tuple("/me /ledger /releases /orders /results /uploads /batches /signing-keys /sources /feeds".split())
     if not path.endswith(few):
         assert len(json.loads(answer.content)["items"]) > 1
     # One more where a list that is not full makes sure that nothing follows (`audiences.newest`).

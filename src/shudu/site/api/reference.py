@@ -24,6 +24,7 @@ GROUPS = {
     "models": Text("模型", "Models"),
     "uploads": Text("上传", "Uploads"),
     "batches": Text("批次与数据包", "Batches and packages"),
+    "sources": Text("来源库与供数", "Sources and feeds"),
     "offers": Text("上架", "Offers"),
     "orders": Text("订单", "Orders"),
     "agreements": Text("协议", "Agreements"),

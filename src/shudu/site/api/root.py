@@ -67,6 +67,8 @@ for prefix, router in {
     "/assets": catalog.assets,
     "/versions": catalog.versions,
     "/models": catalog.models,
+    "/sources": collect.sources,
+    "/feeds": collect.feeds,
     "/offers": agreements.offers,
     "/orders": exchange.orders,
     "/agreements": agreements.agreements,
