@@ -52,6 +52,7 @@ ATTEMPTS: dict[str, tuple[str, ...]] = {
     "one row's value in other rows' scores": (
         "test_a_graph_that_mixes_rows_is_given_one_at_a_time", "test_in_the_sandbox_nobody_gets_the_value_of_another",
         "test_what_is_shown_to_keep_rows_apart_does_so_in_the_runtime", "test_statements_that_are_not_taken",
+        "test_one_rows_value_in_every_score_does_not_reach_the_buyer",
     ),
     # Channels.
     "size of the output by a secret": ("test_the_size_of_the_output_says_nothing",),
@@ -77,8 +78,10 @@ RULES: dict[str, tuple[str, ...]] = {
     "6 exact schema, no free text": ("test_free_text_does_not_leave_and_is_not_in_the_message",),
     "6 three significant digits": ("test_means_have_three_significant_digits",),
     "7 caps": ("test_a_release_over_its_caps_is_refused", "test_so_many_releases_a_day"),
-    "8 refusals look alike": ("test_evidence_is_counts_only",),
-    "9 unknown is held; approvals end": ("test_a_graph_too_large_to_finish_is_not_called_safe",),
+    "8 refusals look alike": ("test_suppression_and_refusal_look_alike", "test_evidence_is_counts_only"),
+    "9 unknown is held; approvals end": (
+        "test_a_graph_too_large_to_finish_is_not_called_safe", "test_an_approval_holds_thirty_days",
+    ),
     "one policy file; the strictest wins": (
         "test_the_policy_is_one_file_that_gives_each_rule_a_value_and_a_reason",
         "test_the_strictest_of_all_wins_in_every_rule", "test_what_the_stricter_policy_lets_out_each_would",

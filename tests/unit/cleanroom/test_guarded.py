@@ -24,6 +24,7 @@ from shudu.runs import queries as runs
 from shudu.runs.models import Run
 from shudu.runs.worker import Worker
 from unit.agreements.conftest import Market, market
+from unit.cleanroom.conftest import HouseRules
 
 __all__ = ["market"]
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -177,6 +178,22 @@ def test_only_the_agreed_rows_are_scored_and_counted(city: Market) -> None:
     run = sold(city, city.buyer, group_by=("plan",), where=["region = 西", "plan in A, B"])
     assert [(row["plan"], row["entities"]) for row in product(run)] == [("A", "40"), ("B", "30")]
     assert run.meters["rows_in"] == 70
+
+
+def test_agreed_rows_and_an_owner_s_stricter_rules_hold_together(city: Market, house_rules: HouseRules) -> None:
+    """Without the agreed rows the remainder held eleven more; without the owner's rules thirty stood alone."""
+    house_rules(f"[owner.{city.provider.party}]\nmin_group = 35\nsignificant_digits = 2\n")
+    run = sold(city, city.buyer, group_by=("region", "plan"), where=["plan in A, B"])
+    told = product(run)
+    assert {(row["region"], row["plan"], row["entities"]) for row in told} == {
+        ("东", "A", "40"), ("西", "A", "40"), ("", "", "60"),
+    }  # fmt: skip
+    assert all(float(f"{float(row['mean_score']):.2g}") == float(row["mean_score"]) for row in told)
+    assert run.meters["rows_in"] == 140
+    # Nobody's rule moves the rows: the same rules, other rows, and too few are left for the owner.
+    few = sold(city, city.modeller, group_by=("plan",), where=["region = 东", "plan = B"])
+    assert (few.state, few.error["code"]) == ("failed", "release.withheld")
+    assert queries.checks(queries.release_row(few.id))[-1]["name"] == "too_few"
 
 
 def test_rows_chosen_so_that_a_few_are_left_out_tell_nobody_apart(city: Market) -> None:
