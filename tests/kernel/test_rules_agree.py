@@ -26,8 +26,8 @@ from shudu.agreements.models import Agreement, Offer
 from shudu.agreements.types import DraftOffer
 from shudu.catalog import actions as catalog
 from shudu.catalog import queries as catalog_read
-from shudu.catalog.models import Asset, Version
-from shudu.catalog.types import PublishModel, PublishTable, PublishVersion
+from shudu.catalog.models import Asset, Correction, Version
+from shudu.catalog.types import PublishModel, PublishTable, PublishVersion, Reading
 from shudu.cleanroom import actions as cleanroom
 from shudu.cleanroom import steps
 from shudu.cleanroom.models import Release
@@ -98,6 +98,7 @@ ROWS: dict[Permission, tuple[type[models.Model], ...]] = {
     Permission.QUALITY_DECLARE: (Asset,),
     Permission.RELEASE_DECIDE: (Release,),
     Permission.RESULT_DOWNLOAD: (Asset,),
+    Permission.ROWS_CORRECT: (Correction,),
     Permission.RUN_CARRY: (Run,),
     Permission.RUN_READ: (Run,),
     Permission.RUN_START: (Run,),
@@ -296,6 +297,11 @@ class Town:
         closed = collect.open_feed(provider, OpenFeed(source=added.id, table="t", title="表"))
         collect.close_feed(provider, closed.id)
         collect.close_source(provider, added.id)
+        amiss = self.folder / "amiss.csv"
+        amiss.write_text("id,n\na,1\nb\n", "utf-8")
+        order = PublishTable(source=amiss, title="有误", reading=Reading(tolerant=True))
+        version = Version.objects.get(binding__asset=catalog.publish(provider, order).id)
+        catalog_read.correction_list(provider, version.id, "csv")
         catalog_read.inspected(provider, Version.objects.get(binding__asset=self.small).id)
 
     def buyer(self, order: Order) -> Actor:

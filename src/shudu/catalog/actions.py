@@ -12,6 +12,7 @@ from typing import Any
 import rfc8785
 from django.db import transaction
 
+from shudu.cases import queries as cases
 from shudu.identity import queries as identity
 from shudu.lake import queries as lake
 from shudu.lake.types import Column, Place, Stored, StoredFile
@@ -22,13 +23,14 @@ from shudu.policy.permissions import Permission
 from shudu.policy.rules import refuse_unless
 from shudu.policy.types import Actor, Conflict, Invalid, Text
 
-from . import codes, levels, updating
+from . import codes, correcting, levels, updating
 from .model_kinds import ModelSpec, read_model
-from .models import Asset, Binding, LevelReview, Right, Version
+from .models import Asset, Binding, Correction, LevelReview, Right, Version
+from .procedures import CORRECTION
 from .queries import asset as visible_asset
-from .queries import place
+from .queries import correction, place
 from .queries import version as visible_version
-from .types import PublishModel, PublishTable, PublishVersion, Result
+from .types import Corrected, PublishModel, PublishTable, PublishVersion, Result
 
 MODEL_BYTES = 64 << 20
 CARD_BYTES = 1_000_000
@@ -96,6 +98,50 @@ def restore(actor: Actor, version_id: str, *, prepared: updating.Prepared) -> Ve
     asset = visible_version(actor, version_id).binding.asset
     require(actor, Permission.ASSET_UPDATE, asset)
     return _next_version(asset, updating.writable(actor, asset), prepared)
+
+
+@action(Permission.ASSET_UPDATE, Event.VERSION_PUBLISHED)
+def _add_corrected(actor: Actor, asset_id: str, prepared_version: updating.Prepared) -> Version:
+    """Enter rows that were corrected, which stand written already, as the next version."""
+    asset = visible_asset(actor, asset_id)
+    require(actor, Permission.ASSET_UPDATE, asset)
+    return _next_version(asset, updating.writable(actor, asset), prepared_version)
+
+
+def _look_at_list(actor: Actor, version_id: str, sent: Corrected) -> correcting.Looked:
+    row = correction(actor, version_id)
+    require(actor, Permission.ROWS_CORRECT, row)
+    return correcting.look(row, actor, sent)
+
+
+@action(Permission.ROWS_CORRECT, Event.ROWS_CORRECTED, prepare=_look_at_list)
+def correct(actor: Actor, version_id: str, sent: Corrected, *, prepared: correcting.Looked) -> Correction:
+    """Take a corrected list: what fits now becomes a new version, what is left out says why, the rest stays open.
+
+    Raises Invalid `corrections.columns`, `.key` or `.twice` for what is no list of this version, Conflict
+    `corrections.changed` or `version.overtaken` when somebody was faster; then nothing is changed. The same list again
+    changes nothing.
+    """
+    row = correction(actor, version_id)
+    require(actor, Permission.ROWS_CORRECT, row)
+    if not prepared.passed and not prepared.left and prepared.kept is None:
+        record_nothing()
+        return row
+    into = _add_corrected(actor, row.asset_id, prepared.into).id if prepared.into else ""
+    row = correcting.settle(prepared, into, actor)
+    record(
+        row.id,
+        {
+            "asset": row.asset_id,
+            "version": version_id,
+            "case": cases.case(version_id, CORRECTION.name).id,
+            "added": len(prepared.passed),
+            "left_out": len(prepared.left),
+            "open": row.open,
+            "into": into,
+        },
+    )
+    return row
 
 
 def _write_model(actor: Actor, request: PublishModel) -> tuple[Place, Stored, ModelSpec]:
@@ -193,6 +239,8 @@ def erase(actor: Actor, version_id: str) -> Version:
     # versions that are not erased.
     where = place(version)
     transaction.on_commit(lambda: lake.store().erase(where))
+    if (also := correcting.forget(version, actor)) is not None:
+        transaction.on_commit(also)
     digests = [file["sha256"] for file in version.files]
     record(version.id, {"asset": asset.id, "version": version.id, "files": digests})
     return version
@@ -315,7 +363,7 @@ def _next_version(asset: Asset, binding: Binding, prepared: updating.Prepared) -
 
 
 def _enter_version(binding: Binding, where: Place, stored: Stored, number: int = 1) -> Version:
-    return Version.objects.create(
+    version = Version.objects.create(
         id=where.version,
         binding=binding,
         owner=where.owner,
@@ -330,6 +378,8 @@ def _enter_version(binding: Binding, where: Place, stored: Stored, number: int =
         side_files=[file.to_json() for file in stored.side_files],
         change=stored.change.to_json() if stored.change else {},
     )
+    correcting.open_correction(version)
+    return version
 
 
 def _all_rights(asset: Asset) -> None:

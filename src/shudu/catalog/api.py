@@ -10,12 +10,13 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from shudu.lake import queries as lake
 from shudu.lake.types import Understood
-from shudu.policy.api import Call, Moment, Page, Paging, Upload, link, named
+from shudu.policy.api import Call, Moment, Page, Paging, Upload, link, named, page
 
 from . import actions, queries
 from .models import Asset as AssetRow
 from .models import Version as VersionRow
 from .types import (
+    Corrected,
     LanguageMap,
     ModelFields,
     Opinion,
@@ -30,6 +31,7 @@ from .types import (
 assets = Router(tags=["assets"])
 models = Router(tags=["models"])
 versions = Router(tags=["assets"])
+corrections = Router(tags=["corrections"])
 
 
 class Column(BaseModel):
@@ -149,6 +151,37 @@ class ReadingReport(BaseModel):
     recipe: dict[str, Any]
     report: dict[str, Any]
     rejected: bool
+
+
+class Correction(BaseModel):
+    """The rows of a version that were put aside: how many were, how many still are, what became of the others.
+
+    `into` are the versions that corrected rows were added as.
+    """
+
+    version: str
+    asset: str
+    title: LanguageMap
+    state: Literal["open", "closed", "erased"]
+    rows: int
+    open: int
+    added: int
+    left_out: int
+    into: list[str]
+    created: Moment
+
+    @classmethod
+    def of(cls, row: queries.Correction) -> Correction:
+        return cls(
+            version=row.version_id,
+            asset=row.asset_id,
+            title=queries.title(row.asset),
+            state=cast(Any, queries.correction_state(row)),
+            rows=row.rows,
+            open=row.open,
+            created=row.created,
+            **queries.settled(row),
+        )
 
 
 class Review(BaseModel):
@@ -368,6 +401,48 @@ def get_rejected(request: Call, version: str) -> HttpResponse:
     name = f'attachment; filename="{version}.rejected.parquet"'
     headers = {"Content-Disposition": name, "Cache-Control": "no-store"}
     return HttpResponse(content, content_type="application/vnd.apache.parquet", headers=headers)
+
+
+@corrections.get("", response=Page[Correction], **named("待更正的行", "Rows to be corrected"))
+def list_corrections(request: Call, response: HttpResponse, query: Query[Paging]) -> Page[Correction]:
+    """Your versions that have rows to be corrected, newest first."""
+    rows = page(request, response, query, queries.corrections(request.auth))
+    return Page(items=[Correction.of(row) for row in rows])
+
+
+@corrections.get("/{version}", response=Correction, **named("更正情况", "What is to be corrected"))
+def get_corrections(request: Call, version: str) -> Correction:
+    """For its owner: 404 where no row of the version was put aside."""
+    return Correction.of(queries.correction(request.auth, version))
+
+
+_LIST: dict[str, Any] = {
+    "responses": {
+        200: {
+            "description": "OK",
+            "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in queries.FORMS.values()},
+        }
+    }
+}
+
+
+@corrections.get("/{version}/{file}", **named("更正清单", "The list of rows to correct", **_LIST))
+def get_correction_list(request: Call, version: str, file: Literal["list.xlsx", "list.csv"]) -> HttpResponse:
+    """For its owner: every row that is open, what is wrong with it, and what would fix it; cells are text."""
+    form: Any = file.removeprefix("list.")
+    _, content = queries.correction_list(request.auth, version, form)
+    name = f'attachment; filename="{version}.{file}"'
+    headers = {"Content-Disposition": name, "Cache-Control": "no-store"}
+    return HttpResponse(content, content_type=queries.FORMS[form], headers=headers)
+
+
+@corrections.post("/{version}", response=Correction, **named("交回更正清单", "Send a corrected list", example={}))
+def submit_corrections(request: Call, version: str, file: File[UploadedFile]) -> Correction:
+    """The list, corrected, as part `file` of a multipart form. Each row is checked again: what fits is added as a new
+    version, what is marked to be left out with a reason is, and the rest stays open with its new reason."""
+    upload = cast(Upload, file)
+    sent = Corrected(source=upload.path, sha256=upload.sha256)
+    return Correction.of(actions.correct(request.auth, version, sent, idempotency_key=request.idempotency_key))
 
 
 @versions.delete("/{version}", response=Version, **named("删除版本内容", "Erase a version's files"))

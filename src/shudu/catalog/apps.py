@@ -6,6 +6,10 @@ class CatalogConfig(AppConfig):
     label = "catalog"
 
     def ready(self) -> None:
-        from . import rules
+        from shudu.cases.types import register as register_procedure
 
+        from . import rules
+        from .procedures import CORRECTION
+
+        register_procedure(CORRECTION)
         rules.register()

@@ -22,6 +22,10 @@ def new_right() -> str:
     return ids.new("right")
 
 
+def new_correction() -> str:
+    return ids.new("correction")
+
+
 class Asset(models.Model):
     """A catalogue entry: anything with an owner that can be described and used."""
 
@@ -88,6 +92,44 @@ class Version(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["binding", "number"], name="version_number_once")]
+
+
+class Correction(models.Model):
+    """What is still to be done about the rows of a version that were put aside; its case is of that version.
+
+    `secret` makes the keys of its lists. `files` holds what a list that came back said of rows that still do not fit,
+    kept like the version's own files (`Place` with this id) and gone with them. `round` counts what changed it.
+    """
+
+    id = models.CharField(primary_key=True, max_length=64, editable=False, default=new_correction)
+    version = models.OneToOneField(Version, on_delete=models.PROTECT, related_name="correction")
+    owner = models.CharField(max_length=64, db_index=True)
+    asset = models.ForeignKey(Asset, on_delete=models.PROTECT, related_name="corrections")
+    secret = models.CharField(max_length=64)
+    rows = models.BigIntegerField()
+    open = models.BigIntegerField()
+    round = models.PositiveIntegerField(default=0)
+    place = models.CharField(max_length=64, blank=True, default="")
+    files = models.JSONField(default=list)
+    created = models.DateTimeField(default=clock.now)
+
+
+class SettledRow(models.Model):
+    """A row that was put aside and is done with: corrected and added by version `into`, or left out for a reason."""
+
+    class Outcome(models.TextChoices):
+        ADDED = "added"
+        LEFT_OUT = "left_out"
+
+    correction = models.ForeignKey(Correction, on_delete=models.PROTECT, related_name="settled")
+    row = models.BigIntegerField()
+    outcome = models.CharField(max_length=10, choices=Outcome.choices)
+    into = models.CharField(max_length=64, blank=True, default="")
+    reason = models.CharField(max_length=500, blank=True, default="")
+    time = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["correction", "row"], name="settled_once")]
 
 
 class Right(models.Model):

@@ -9,8 +9,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 
+from shudu.cases import queries as cases
 from shudu.lake import queries as lake
 from shudu.lake.types import Column, Place, Reading, StoredFile, Table, Understood, field_ids
 from shudu.policy import audiences
@@ -19,11 +20,21 @@ from shudu.policy.rules import decide, refuse_unless, visible
 from shudu.policy.types import Actor, Conflict, Decision, Text, not_found
 
 from . import diffing
+from .corrections import MOST as MOST
+from .corrections import Form, code_lists, written
 from .diffing import VersionDifference as VersionDifference
 from .models import Asset as Asset
+from .models import Correction as Correction
 from .models import Right
 from .models import Version as Version
+from .procedures import CORRECTION as CORRECTION
 from .types import LanguageMap, Offered
+
+# What a correction list is sent as.
+FORMS = {
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "csv": "text/csv; charset=utf-8",
+}
 
 
 def asset_row(asset_id: str) -> Asset:
@@ -191,7 +202,9 @@ def model_files(version: Version) -> tuple[bytes, dict[str, Any] | None]:
 def stored_digests() -> dict[str, str]:
     """The files every version vouches for, by path with their SHA-256; any other file of the lake is an orphan."""
     rows = Version.objects.exclude(state=Version.State.ERASED).values_list("files", "side_files")
-    return {file["path"]: file["sha256"] for files, side in rows.iterator() for file in (*files, *side)}
+    found = {file["path"]: file["sha256"] for files, side in rows.iterator() for file in (*files, *side)}
+    kept = Correction.objects.exclude(files=[]).values_list("files", flat=True)
+    return found | {file["path"]: file["sha256"] for files in kept for file in files}
 
 
 def tombstones() -> list[Version]:
@@ -258,6 +271,61 @@ def rejected(actor: Actor, version_id: str) -> tuple[StoredFile, Place]:
     if row.state == Version.State.ERASED or not row.side_files:
         raise not_found("被搁置的行", "file of rejected rows", version_id)
     return StoredFile.from_json(row.side_files[0]), place(row)
+
+
+def correction(actor: Actor, version_id: str) -> Correction:
+    """What is to be done about the rows of a version that were put aside, for its owner. Raises NotFound when none
+    were."""
+    row = inspected(actor, version_id)
+    found = Correction.objects.select_related("version__binding", "asset").filter(version=row.id).first()
+    if found is None or row.state == Version.State.ERASED:
+        raise not_found("更正清单", "correction list", version_id)
+    return found
+
+
+def corrections(actor: Actor) -> QuerySet[Correction]:
+    """Every correction list of the actor's party that has rows open, newest first."""
+    rows = visible(actor, Permission.ROWS_CORRECT, Correction.objects.filter(open__gt=0))
+    return rows.select_related("asset", "version").order_by("-id")
+
+
+def waiting(actor: Actor, asset_id: str) -> list[Correction]:
+    """Those of one asset."""
+    return list(corrections(actor).filter(asset=asset_id)[:20])
+
+
+def correction_list(actor: Actor, version_id: str, form: Form) -> tuple[int, bytes]:
+    """The rows of a version that are open, as a list for their owner to correct; and how many it holds.
+
+    Raises NotFound when none were put aside, Conflict `corrections.closed` when none is left.
+    """
+    from . import correcting  # it reads with what stands here
+
+    row = correction(actor, version_id)
+    refuse_unless(decide(actor, Permission.ROWS_CORRECT, row))
+    open_ = list(correcting.open_rows(row).values())
+    if not open_:
+        raise Conflict(
+            "corrections.closed",
+            Text("没有待更正的行了。", "No row is left to be corrected."),
+            None,
+            {"version": version_id},
+        )
+    shown = open_[:MOST]
+    return len(shown), written(correcting.list_of(row, code_lists(row.asset_id)), shown, form)
+
+
+def correction_state(row: Correction) -> str:
+    """Where the case of a correction stands."""
+    return cases.state(row.version_id, CORRECTION.name)
+
+
+def settled(row: Correction) -> dict[str, Any]:
+    """What became of the rows that are done with: how many were added, how many left out, in which versions."""
+    found = row.settled.values("outcome").annotate(rows=Count("id"))
+    rows = {each["outcome"]: each["rows"] for each in found}
+    into = row.settled.exclude(into="").order_by("into").values_list("into", flat=True).distinct()
+    return {"added": rows.get("added", 0), "left_out": rows.get("left_out", 0), "into": list(into)}
 
 
 def understood(actor: Actor, source: Path, reading: Reading) -> Understood:

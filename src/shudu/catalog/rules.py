@@ -38,6 +38,7 @@ def register() -> None:
     keep(Permission.ASSET_READ, AssetAudience, AssetAudienceSize)
     # How a file was read and what was put aside: rejected rows are rows of a table nobody else may read.
     grant(Permission.ASSET_INSPECT, owner)
+    grant(Permission.ROWS_CORRECT, owner)
     grant(Permission.ASSET_PUBLISH, holders(Role.PROVIDER))
     # Together with the permission to publish: an owner that may no longer sell data adds none either.
     grant(Permission.ASSET_UPDATE, owner)

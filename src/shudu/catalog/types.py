@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_seriali
 from shudu.lake.types import Column, Evolution, Mode, Reading, Recipe
 from shudu.policy import plain_text
 
+from .corrections import register_code_lists
 from .levels import LEVELS as LEVELS
 from .levels import needs_encryption as needs_encryption
 from .model_kinds import ModelSpec, refuse_model_files, register_model_kind
@@ -22,6 +23,7 @@ from .model_kinds import ModelSpec, refuse_model_files, register_model_kind
 __all__ = [
     "LEVELS",
     "CoreFields",
+    "Corrected",
     "Evolution",
     "LanguageMap",
     "Mode",
@@ -39,6 +41,7 @@ __all__ = [
     "VersionFields",
     "needs_encryption",
     "refuse_model_files",
+    "register_code_lists",
     "register_model_kind",
 ]
 
@@ -138,6 +141,12 @@ def _digest(source: Path) -> str:
 
 class PublishTable(_FromFile, TableFields):
     """A file to publish as a table; `source` lies on this machine."""
+
+
+class Corrected(_FromFile):
+    """A correction list that comes back; `source` lies on this machine."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class VersionFields(BaseModel):

@@ -206,7 +206,8 @@ def review(
         current.show(describe(row), Text("审核已记录。", "The review is recorded."))
 
 
-def _keep(content: bytes, target: Path) -> None:
+def keep(content: bytes, target: Path) -> None:
+    """Write what only its owner may read."""
     try:
         with open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
             file.write(content)
@@ -236,7 +237,7 @@ def report(
         row = queries.inspected(current.actor(), version)
         if rejected is not None:
             stored, place = queries.rejected(current.actor(), version)
-            _keep(lake.store().table_bytes(stored, place), rejected)
+            keep(lake.store().table_bytes(stored, place), rejected)
         current.show(
             {"id": row.id, "recipe": row.recipe, "report": row.report}, Text("读取报告。", "How the file was read.")
         )

@@ -11,6 +11,7 @@ from . import (
     assets,
     backup,
     batches,
+    corrections,
     evidence,
     helping,
     house,
@@ -47,6 +48,7 @@ app.add_typer(batches.keys, name="signing-keys")
 app.add_typer(sources, name="sources")
 app.add_typer(feeds, name="feeds")
 app.add_typer(quality.app, name="quality")
+app.add_typer(corrections.app, name="corrections")
 app.add_typer(parties.orgs, name="orgs")
 app.add_typer(parties.accounts, name="accounts")
 app.add_typer(parties.tokens, name="tokens")

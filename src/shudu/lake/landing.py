@@ -22,7 +22,7 @@ from .coltypes import GENEROUS, TEXT, Candidates, literal, misfit, quoted, raw, 
 from .deciding import Ask, narrowed, settled
 from .engine import KEY_NAME, one
 from .ingest import ROW_GROUP, ROW_GROUP_BYTES
-from .recipe import ColumnRecipe, Note, Reading, Recipe, Report
+from .recipe import PLACED, ColumnRecipe, Note, Reading, Recipe, Report
 from .spellings import NULLS, SPELLINGS
 from .types import Column
 
@@ -80,12 +80,22 @@ def read(
     if [number for number, _ in columns] != list(range(len(reader.recipe.columns))):
         # The recipe's order from here on: c0 is its first column.
         chosen = ", ".join(f"{raw(number)} AS {raw(at)}" for at, (number, _) in enumerate(columns))
-        connection.execute(f"CREATE TABLE ordered AS SELECT row, problem, raw, {chosen} FROM source")
+        aside = _reordered([number for number, _ in columns], len(reader.recipe.columns))
+        connection.execute(f"CREATE TABLE ordered AS SELECT row, problem, {aside} AS raw, {chosen} FROM source")
         connection.execute("DROP TABLE source")
         connection.execute("ALTER TABLE ordered RENAME TO source")
     rows = one(connection, "SELECT count(*) FROM source")[0]
     recipe = reader.recipe.model_copy(update={"columns": tuple(kept)})
     return Landed(recipe, (*notes, *spelled_notes(kept)), tuple(decided), rows)
+
+
+def _reordered(numbers: Sequence[int], width: int) -> str:
+    """SQL: the cells of a wrong row in the recipe's order, wherever they stand in the reader's (`PLACED`)."""
+    cells = "CAST(CAST(raw AS JSON) AS VARCHAR[])"
+    order = ", ".join(f"{cells}[{number + 1}]" for number in numbers)
+    placed = ", ".join(map(literal, PLACED))
+    moved = f"CAST(to_json(list_concat([{order}], {cells}[{width + 1}:])) AS VARCHAR)"
+    return f"CASE WHEN problem->>'$.code' IN ({placed}) THEN {moved} ELSE raw END"
 
 
 def described(column: ColumnRecipe, candidates: Candidates) -> ColumnRecipe:
@@ -168,8 +178,13 @@ def spelled_notes(columns: Sequence[ColumnRecipe]) -> list[Note]:
     return notes
 
 
-def put_aside(connection: duckdb.DuckDBPyConnection, landed: Landed, reading: Reading, key: str | None) -> None:
-    """Make the table `rejected` of all rows that are wrong; strict raises at the first that does not fit its type."""
+def put_aside(
+    connection: duckdb.DuckDBPyConnection, landed: Landed, reading: Reading, key: str | None, *, there: str = ""
+) -> None:
+    """Make the table `rejected` of all rows that are wrong; strict raises at the first that does not fit its type.
+
+    Tolerant says of a row every column that is wrong. `there` is a table, in SQL, whose keys are taken already.
+    """
     connection.execute(
         "CREATE TABLE rejected AS SELECT row, problem->>'$.where.column' AS \"column\", problem->>'$.code' AS code,"
         " problem->>'$.zh' AS zh, problem->>'$.en' AS en, problem->>'$.remedy_zh' AS remedy_zh,"
@@ -177,7 +192,8 @@ def put_aside(connection: duckdb.DuckDBPyConnection, landed: Landed, reading: Re
     )
     for number, (column, candidates) in enumerate(zip(landed.recipe.columns, landed.decided, strict=True)):
         if candidates is not None and (sql := misfit(raw(number), candidates)) != "false":
-            _reject(connection, landed, reading, sql, column.name, _misfit(column))
+            # Of a row that is wrong already, its owner wants to know the rest as well.
+            _reject(connection, landed, reading, sql, column.name, _misfit(column), more=reading.tolerant)
     if key is not None and reading.tolerant:
         number = next(at for at, column in enumerate(landed.recipe.columns) if column.name == key)
         c = raw(number) if landed.decided[number] is None else f"nullif(trim({raw(number)}), '')"
@@ -187,12 +203,26 @@ def put_aside(connection: duckdb.DuckDBPyConnection, landed: Landed, reading: Re
             " ORDER BY row) AS nth FROM source WHERE problem IS NULL) WHERE nth > 1)"
         )
         _reject(connection, landed, reading, again, key, _key_problem(key, empty=False))
+        if there:
+            each = landed.decided[number]
+            value = raw(number) if each is None else typed(raw(number), each)
+            taken = f"SELECT CAST({quoted(key)} AS VARCHAR) FROM {there} WHERE {quoted(key)} IS NOT NULL"
+            again = f"CAST(CASE WHEN problem IS NULL THEN {value} END AS VARCHAR) IN ({taken})"
+            _reject(connection, landed, reading, again, key, _key_problem(key, empty=False))
 
 
 def _reject(
-    connection: duckdb.DuckDBPyConnection, landed: Landed, reading: Reading, sql: str, column: str, said: Invalid
+    connection: duckdb.DuckDBPyConnection,
+    landed: Landed,
+    reading: Reading,
+    sql: str,
+    column: str,
+    said: Invalid,
+    *,
+    more: bool = False,
 ) -> None:
-    first = one(connection, f"SELECT min(row) FROM source WHERE problem IS NULL AND {sql}")[0]
+    still = "(problem IS NULL OR problem = '{}')" if more else "problem IS NULL"
+    first = one(connection, f"SELECT min(row) FROM source WHERE {still} AND {sql}")[0]
     if first is None:
         return
     if not reading.tolerant:
@@ -203,7 +233,7 @@ def _reject(
     cells = ", ".join(f"CAST({raw(at)} AS VARCHAR)" for at in range(len(landed.recipe.columns)))
     connection.execute(
         f"INSERT INTO rejected SELECT row, {', '.join(map(literal, words))}, CAST(to_json([{cells}]) AS VARCHAR)"
-        f" FROM source WHERE problem IS NULL AND {sql}"
+        f" FROM source WHERE {still} AND {sql}"
     )
     connection.execute(f"UPDATE source SET problem = '{{}}' WHERE problem IS NULL AND {sql}")
 

@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from shudu.policy.types import Text
 
+# Reasons with which a row's cells are handed over in the order of the columns, with what is too many at the end.
+PLACED = ("row.width", "row.digits")
 Rows = Annotated[int, Field(ge=1, le=1_000_000)]
 Short = Annotated[str, Field(max_length=200)]
 
@@ -107,6 +109,19 @@ class Note(BaseModel):
     @classmethod
     def of(cls, code: str, text: Text, **where: Any) -> Note:
         return cls(code=code, zh=text.zh, en=text.en, where=where)
+
+
+class Fault(BaseModel):
+    """What is wrong with a row: in which column ("" for the row as a whole), and what would mend it. Never a value."""
+
+    model_config = ConfigDict(frozen=True)
+
+    column: str = ""
+    code: str
+    zh: str
+    en: str
+    remedy_zh: str = ""
+    remedy_en: str = ""
 
 
 class Understood(BaseModel):

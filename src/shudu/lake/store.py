@@ -16,7 +16,7 @@ import pyarrow.parquet
 
 from shudu.policy.types import Conflict, Invalid, Text
 
-from . import arrival, combining, comparing, folders, handing, ingest, swift
+from . import arrival, combining, comparing, folders, handing, ingest, rechecking, swift
 from .arrival import no_key
 from .engine import connect, explained, one, parquet
 from .handing import Handed
@@ -34,14 +34,18 @@ from .reading import (
     types_of,
     write_ipc,
 )
+from .rechecking import Sheet
 from .types import (
     Base,
     Column,
+    ColumnRecipe,
     Difference,
+    Fault,
     Mode,
     ObserverFactory,
     Place,
     Reading,
+    Recipe,
     Stored,
     StoredFile,
     Table,
@@ -102,6 +106,27 @@ class TableStore(Protocol):
 
     def preview(self, source: Path, reading: Reading) -> Understood:
         """What would be understood of a file, by its first rows; nothing is stored. Raises Invalid as `land` does."""
+        ...
+
+    def sheet(self, source: Path, reading: Reading, most: int) -> Sheet:
+        """All rows of a small file as text; nothing is stored. Raises Invalid as `land` does in strict reading."""
+        ...
+
+    def recheck(
+        self,
+        rows: Mapping[int, Sequence[str | None]],
+        columns: Sequence[ColumnRecipe],
+        key: str | None,
+        files: Sequence[StoredFile],
+        place: Place,
+    ) -> dict[int, tuple[Fault, ...]]:
+        """What is wrong with rows of text that would join the stored table, by their number; what fits is not named."""
+        ...
+
+    def as_file(
+        self, rows: Sequence[Sequence[str | None]], columns: Sequence[ColumnRecipe]
+    ) -> AbstractContextManager[tuple[Path, Recipe]]:
+        """Rows of text as a file, and the recipe by which it is read digit for digit; gone when the block ends."""
         ...
 
     def write_files(
@@ -289,6 +314,29 @@ class DuckDBStore:
             connect(folder / "spill", secret=new_secret()) as connection,
         ):
             return arrival.preview(connection, file, reading, folder)
+
+    def sheet(self, source: Path, reading: Reading, most: int) -> Sheet:
+        with ingest.held(source, self.max_bytes) as file, explained(), folders.staging(self._lake) as folder:
+            return rechecking.sheet(file, reading, folder / "spill", most)
+
+    def recheck(
+        self,
+        rows: Mapping[int, Sequence[str | None]],
+        columns: Sequence[ColumnRecipe],
+        key: str | None,
+        files: Sequence[StoredFile],
+        place: Place,
+    ) -> dict[int, tuple[Fault, ...]]:
+        with explained(), self._table(files, place) as (connection, table):
+            return rechecking.check(connection, rows, columns, key, table)
+
+    @contextmanager
+    def as_file(
+        self, rows: Sequence[Sequence[str | None]], columns: Sequence[ColumnRecipe]
+    ) -> Iterator[tuple[Path, Recipe]]:
+        with folders.staging(self._lake) as folder:
+            path = folder / "corrected.parquet"
+            yield path, rechecking.write(rows, columns, path)
 
     @contextmanager
     def _writing(self, place: Place, encrypted: bool) -> Iterator[tuple[Path, duckdb.DuckDBPyConnection]]:

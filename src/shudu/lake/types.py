@@ -14,8 +14,10 @@ from .coltypes import quoted as quoted
 from .masks import PRESETS as PRESETS
 from .masks import Mask as Mask
 from .masks import stricter as stricter
+from .recipe import PLACED as PLACED
 from .recipe import ColumnRecipe as ColumnRecipe
 from .recipe import Evolution as Evolution
+from .recipe import Fault as Fault
 from .recipe import Note as Note
 from .recipe import Reading as Reading
 from .recipe import Recipe as Recipe

@@ -40,6 +40,7 @@ class Event(StrEnum):
     PARTY_CREATED = "party.created"
     QUALITY_DECLARED = "quality.declared"
     RELEASE_DECIDED = "release.decided"
+    ROWS_CORRECTED = "rows.corrected"
     RUN_CLOSED = "run.closed"
     RUN_FAILED = "run.failed"
     RUN_HELD = "run.held"
@@ -110,6 +111,7 @@ LEAVES: dict[Event, Leaf] = {
     Event.PARTY_CREATED: Leaf(1, ("party", "kind", "code", "roles")),
     Event.QUALITY_DECLARED: Leaf(1, ("asset", "rules", "rules_sha256", "version", "counts_sha256")),
     Event.RELEASE_DECIDED: Leaf(1, ("run", "case", "decision", "held_for", "files", "opinion_sha256")),
+    Event.ROWS_CORRECTED: Leaf(1, ("asset", "version", "case", "added", "left_out", "open", "into")),
     Event.RUN_CLOSED: Leaf(
         2,
         (

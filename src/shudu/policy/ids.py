@@ -16,6 +16,7 @@ PREFIXES = {
     "batch": "bat",
     "binding": "bnd",
     "case": "cas",
+    "correction": "cor",
     "entry": "ent",
     "feed": "fed",
     "line": "lin",

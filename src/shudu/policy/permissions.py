@@ -40,6 +40,7 @@ class Permission(StrEnum):
     QUALITY_DECLARE = "quality.declare"
     RELEASE_DECIDE = "release.decide"
     RESULT_DOWNLOAD = "result.download"
+    ROWS_CORRECT = "rows.correct"
     RUN_CARRY = "run.carry"
     RUN_READ = "run.read"
     RUN_START = "run.start"

@@ -43,6 +43,7 @@ def home_list(request: HttpRequest) -> dict[str, Any]:
         "total": queries.count(actor),
         "latest": queries.latest_of(row.id for row in shown),
         "names": identity.names(row.owner for row in shown),
+        "corrections": list(queries.corrections(actor)[:3]),
     }
 
 
@@ -73,6 +74,7 @@ def asset(request: HttpRequest, actor: Actor, asset_id: str) -> HttpResponse:
             "asset": row,
             "own": row.owner == actor.party,
             "versions": versions,
+            "corrections": queries.waiting(actor, row.id),
             "latest": latest,
             "binding": versions[0].binding if versions else None,
             "suggested": observed.get("level"),

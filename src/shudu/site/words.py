@@ -49,6 +49,7 @@ EVENTS = {
     Event.PARTY_CREATED: Text("登记主体", "Party registered"),
     Event.RELEASE_DECIDED: Text("放行审核", "Release decided"),
     Event.QUALITY_DECLARED: Text("声明质量规则", "Quality rules declared"),
+    Event.ROWS_CORRECTED: Text("更正被搁置的行", "Rejected rows corrected"),
     Event.RUN_CLOSED: Text("任务完成", "Run closed"),
     Event.RUN_FAILED: Text("任务未完成", "Run failed"),
     Event.RUN_HELD: Text("任务待放行", "Run held"),
@@ -189,6 +190,7 @@ EVIDENCE = {
 }
 # The fields a receipt discloses.
 FIELDS = {
+    "added": Text("改正并收录的行", "rows corrected and added"),
     "agreement": Text("合同", "agreement"),
     "agreements": Text("合同", "agreements"),
     "amount": Text("数额", "amount"),
@@ -216,8 +218,10 @@ FIELDS = {
     "files": Text("文件摘要", "digests of files"),
     "held_for": Text("扣住的原因", "held for"),
     "inputs": Text("输入", "inputs"),
+    "into": Text("收入的版本", "version they went into"),
     "key": Text("密钥", "key"),
     "kind": Text("种类", "kind"),
+    "left_out": Text("注明不收录的行", "rows left out"),
     "level": Text("级别", "level"),
     "line": Text("条", "line"),
     "lines": Text("条", "lines"),
@@ -228,6 +232,7 @@ FIELDS = {
     "mode": Text("更新方式", "way of updating"),
     "number": Text("序号", "number"),
     "offer": Text("上架", "offer"),
+    "open": Text("仍待更正的行", "rows still open"),
     "opinion_sha256": Text("意见摘要", "digest of the opinion"),
     "order": Text("订单", "order"),
     "origin": Text("账本名", "log"),

@@ -26,6 +26,7 @@ DJANGO_MODULES = {
 # Machinery that keeps rows or asks Django for something, though it is named for what it does.
 DJANGO_BY_NAME = {
     "accounts/posting.py": "posts double entries for the room's actions",
+    "catalog/correcting.py": "keeps what became of rows that were put aside",
     "cleanroom/sketches.py": "keeps sealed sketches in rows",
     "identity/credentials.py": "hashes passwords as Django does",
     "ledger/integrity.py": "compares the rows with the tree",

@@ -132,9 +132,24 @@ def offered(town: Town) -> Town:
     return town
 
 
+def with_rows_aside(town: Town, folder: Path) -> None:
+    """A version of which two rows were put aside."""
+    from shudu.catalog import actions, queries
+    from shudu.catalog.types import PublishTable, Reading
+    from shudu.identity import queries as parties
+
+    file = folder / "amiss.csv"
+    file.write_text("编号,数量\n1,2\n3\n4,5,6\n", "utf-8")
+    order = PublishTable(source=file, title="有误的表", title_en="Amiss", reading=Reading(tolerant=True))
+    version = queries.latest(actions.publish(parties.actor_for(town.ids["provider"]), order).id)
+    assert version is not None
+    town.ids["aside"] = version.id
+
+
 @pytest.fixture
-def done(town: Town) -> Town:
+def done(town: Town, tmp_path: Path) -> Town:
     offered(town)
+    with_rows_aside(town, tmp_path)
     order = last_of(town.post("buyer", "offer_order", town.ids["offer"], purpose="research", key="o"))
     run = last_of(town.post("buyer", "order_run", order, key="r"))
     settle(run)
@@ -174,6 +189,8 @@ PAGES: list[tuple[str, str, Callable[[Town], list[str]]]] = [
     ("buyer", "tokens", lambda town: []),
     ("operator", "desk", lambda town: []),
     ("provider", "releases", lambda town: []),
+    ("provider", "corrections", lambda town: []),
+    ("provider", "correction", lambda town: [town.ids["aside"]]),
     ("auditor", "audit", lambda town: []),
 ]
 FRAGMENTS = {"search"}
@@ -196,7 +213,9 @@ def test_every_page_speaks_both_languages_and_asks_little(
             check_languages(done.clients[who], path, HAN_NAMES)
 
 
-OPENED_BY_NOBODY_ELSE = {"asset_id": "result", "order_id": "order", "agreement_id": "agreement", "run_id": "run"}
+OPENED_BY_NOBODY_ELSE = {
+    "asset_id": "result", "order_id": "order", "agreement_id": "agreement", "run_id": "run", "version_id": "aside",
+}  # fmt: skip
 
 
 def test_another_partys_ids_give_404_at_every_address(done: Town) -> None:

@@ -11,7 +11,7 @@ from shudu.policy.types import Invalid, Text
 
 from .. import layout
 from ..layout import Cells, Layout
-from ..recipe import ColumnRecipe, Note, Recipe
+from ..recipe import PLACED, ColumnRecipe, Note, Recipe
 from .port import Batcher, Finish, Request
 
 Row = tuple[int, Cells | Invalid, Cells]
@@ -79,7 +79,7 @@ class Grid:
                 # A row of sums or a note is no fault of the file; it is put aside in words either way.
                 if not self._request.reading.tolerant and not problem.code.startswith("row.aside"):
                     raise problem
-                batcher.reject(problem, raw or (() if isinstance(cells, Invalid) else cells))
+                batcher.reject(problem, self._aside(problem, raw or (() if isinstance(cells, Invalid) else cells)))
             else:
                 assert not isinstance(cells, Invalid)
                 if not cells:
@@ -111,6 +111,14 @@ class Grid:
             if cell and ("年" in cell or "月" in cell) and len(cell) < 30 and layout.other_calendar(cell):
                 self._calendar.add(position)
         return placed
+
+    def _aside(self, problem: Invalid, cells: Cells) -> Cells:
+        """The cells of a wrong row in the order of the columns, and then those that have none."""
+        if problem.code not in PLACED:
+            return cells
+        kept = self._known.kept
+        more = [cell for at, cell in enumerate(cells) if cell and at not in kept]
+        return [*(cells[at] if at < len(cells) else None for at in kept), *more]
 
     def _problem(self, number: int, cells: Cells) -> Invalid | None:
         known = self._known

@@ -21,6 +21,7 @@ GROUPS = {
     "accounts": Text("资金（模拟）", "Money (simulated)"),
     "assets": Text("数据资源", "Assets"),
     "quality": Text("数据质量", "Quality"),
+    "corrections": Text("更正清单", "Correction lists"),
     "models": Text("模型", "Models"),
     "uploads": Text("上传", "Uploads"),
     "batches": Text("批次与数据包", "Batches and packages"),

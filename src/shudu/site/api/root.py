@@ -74,6 +74,7 @@ for prefix, router in {
     "/agreements": agreements.agreements,
     "/runs": runs.runs,
     "/results": runs.results,
+    "/corrections": catalog.corrections,
     "/releases": cleanroom.releases,
     "/uploads": collect.uploads,
     "/batches": collect.batches,

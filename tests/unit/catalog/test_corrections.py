@@ -1,0 +1,292 @@
+"""Rows that were put aside: listed, corrected, sent back, looked at again."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+
+from shudu.cases import queries as cases
+from shudu.catalog import actions, queries
+from shudu.catalog.corrections import SHEET
+from shudu.catalog.models import Correction, SettledRow, Version
+from shudu.catalog.types import Corrected, PublishTable
+from shudu.lake import queries as lake
+from shudu.lake.types import ColumnRecipe, Reading, Recipe, View
+from shudu.policy.models import Outbox
+from shudu.policy.types import Conflict, Invalid, NotFound
+from unit.agreements.conftest import Market, market
+
+__all__ = ["market"]
+pytestmark = pytest.mark.django_db(transaction=True)
+
+FORMULA = "=cmd|' /C calc'!A0"
+LINES = (
+    "customer_no,name,tenure,contract",
+    "K001,张三,12,按月",
+    "K002,李四,x12,按月",  # row 3: no number
+    "K003,王五,3",  # row 4: a cell too few
+    "K003,𠮷野,4,一年",
+    '510107199003071234,"' + FORMULA + '",abc,0028',  # row 6: no number
+    "K006,钱七,7,按月,多",  # row 7: a cell too many
+    "K001,重复,9,按月",  # row 8: the key again
+    "合计,,35,",
+)
+COLUMNS = tuple(
+    ColumnRecipe(source=name, name=name, type="BIGINT" if name == "tenure" else "VARCHAR")
+    for name in ("customer_no", "name", "tenure", "contract")
+)
+READING = Reading(tolerant=True, recipe=Recipe(columns=COLUMNS))
+
+
+def published(market: Market, folder: Path, level: str = "L2") -> Version:
+    file = folder / "source.csv"
+    file.write_text("\n".join(LINES) + "\n", "utf-8")
+    order = PublishTable(source=file, title="客户", key="customer_no", level=level, reading=READING)
+    version = queries.latest(actions.publish(market.provider, order).id)
+    assert version is not None
+    return version
+
+
+def listed(market: Market, version: Version) -> openpyxl.Workbook:
+    _, content = queries.correction_list(market.provider, version.id, "xlsx")
+    return openpyxl.load_workbook(io.BytesIO(content))
+
+
+def places(sheet: Any) -> dict[str, int]:
+    """The columns by what they are called, the row's number and the key by their first sign."""
+    return {str(cell.value).split(" ")[0]: at for at, cell in enumerate(sheet[1], 1)}
+
+
+def row_of(sheet: Any, number: int) -> int:
+    return next(cell.row for cell in sheet["A"] if cell.value == str(number))
+
+
+def change(sheet: Any, number: int, **cells: str) -> None:
+    there, row = places(sheet), row_of(sheet, number)
+    for name, value in cells.items():
+        sheet.cell(row, there[name], value)
+
+
+def sent(
+    market: Market, version: Version, book: openpyxl.Workbook, folder: Path, name: str = "list.xlsx"
+) -> Correction:
+    book.save(folder / name)
+    row: Correction = actions.correct(market.provider, version.id, Corrected(source=folder / name))
+    return row
+
+
+def contents(asset: str) -> list[tuple[Any, ...]]:
+    version = queries.latest(asset)
+    assert version is not None
+    names = [column.name for column in COLUMNS]
+    table = lake.store().read_table(queries.files(version), queries.place(version), View(tuple(names)))
+    return sorted(zip(*(table.column(name).to_pylist() for name in names), strict=True))
+
+
+def test_the_list_says_what_is_wrong_and_loses_nothing(market: Market, tmp_path: Path) -> None:
+    version = published(market, tmp_path)
+    book = listed(market, version)
+    sheet = book[SHEET]
+    there = places(sheet)
+    rows = {row[0].value: row for row in sheet.iter_rows(min_row=2)}
+    assert sorted(rows) == ["3", "4", "6", "7", "8"]  # the row of totals is no fault
+    six = rows["6"]
+    assert six[there["customer_no"] - 1].value == "510107199003071234"
+    assert six[there["contract"] - 1].value == "0028"
+    formula = six[there["name"] - 1]
+    assert (formula.value, formula.data_type, formula.number_format) == (FORMULA, "s", "@")
+    assert "tenure" in six[1].value
+    assert "BIGINT" in six[1].value
+    assert "请" in six[2].value
+    assert six[there["tenure"] - 1].fill.fgColor.rgb.endswith("FFE2B8")
+    assert not six[there["name"] - 1].fill.fill_type
+    assert rows["7"][there["※多出的单元格"] - 1].value == "多"
+    assert sheet.protection.sheet
+    key = six[there["※校验码"] - 1]
+    assert key.protection.locked
+    assert not six[there["name"] - 1].protection.locked
+    assert sheet.column_dimensions[key.column_letter].hidden
+
+
+def test_the_csv_holds_no_formula(market: Market, tmp_path: Path) -> None:
+    version = published(market, tmp_path)
+    _, content = queries.correction_list(market.provider, version.id, "csv")
+    rows = list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"))))
+    six = next(row for row in rows if row["※行号 Row"] == "6")
+    assert six["name"] == "'" + FORMULA
+    assert six["customer_no"] == "510107199003071234"
+    (tmp_path / "list.csv").write_bytes(content.replace(b"abc", b"8"))
+    row = actions.correct(market.provider, version.id, Corrected(source=tmp_path / "list.csv"))
+    assert row.open == 4
+    assert ("510107199003071234", FORMULA, 8, "0028") in contents(row.asset_id)
+
+
+def test_round_trip(market: Market, tmp_path: Path) -> None:
+    version = published(market, tmp_path)
+    asset = version.binding.asset_id
+    assert cases.state(version.id) == "open"
+    book = listed(market, version)
+    sheet = book[SHEET]
+    change(sheet, 3, tenure="12")
+    change(sheet, 4, contract="按月", tenure="many")  # still wrong, in another way
+    change(sheet, 6, tenure="36")
+    sheet.cell(row_of(sheet, 8), places(sheet)["※处理"], "不收录")  # without a reason
+    row = sent(market, version, book, tmp_path)
+    assert (row.rows, row.open) == (5, 3)
+    assert contents(asset) == [
+        ("510107199003071234", FORMULA, 36, "0028"),
+        ("K001", "张三", 12, "按月"),
+        ("K002", "李四", 12, "按月"),
+        ("K003", "𠮷野", 4, "一年"),
+    ]
+    newest = queries.latest(asset)
+    assert newest is not None
+    assert newest.number == 2
+    assert newest.recipe == version.recipe  # the next delivery is read as the first was
+    assert cases.state(version.id) == "open"
+    recorded = Outbox.objects.get(event="rows.corrected").fields
+    assert (recorded["added"], recorded["left_out"], recorded["open"], recorded["into"]) == (2, 0, 3, newest.id)
+    assert "many" not in json.dumps([each.fields for each in Outbox.objects.all()], ensure_ascii=False)
+
+    # The same list again: nothing changes.
+    again = sent(market, version, book, tmp_path)
+    assert (again.open, again.round) == (3, 1)
+    assert queries.versions_of(asset)[0].number == 2
+    assert Outbox.objects.filter(event="rows.corrected").count() == 1
+
+    # What still does not fit stands in the next list as it came back, with the new reason.
+    book = listed(market, version)
+    sheet = book[SHEET]
+    there = places(sheet)
+    four = [cell.value for cell in sheet[row_of(sheet, 4)]]
+    assert four[there["tenure"] - 1] == "many"
+    assert "tenure" in four[1]
+    eight = [cell.value for cell in sheet[row_of(sheet, 8)]]
+    assert "不收录须写明理由" in eight[1]
+    change(sheet, 4, customer_no="K004", tenure="3")
+    seven = row_of(sheet, 7)
+    sheet.cell(seven, there["※多出的单元格"], "")
+    sheet.cell(row_of(sheet, 8), there["※处理"], "不收录")
+    sheet.cell(row_of(sheet, 8), there["※不收录的理由"], "与第 2 行是同一客户")
+    row = sent(market, version, book, tmp_path)
+    assert row.open == 0
+    assert cases.state(version.id) == "closed"
+    assert [step.transition for step in cases.history(version.id)] == ["correct", "finish"]
+    assert len(contents(asset)) == 6
+    outcomes = dict(SettledRow.objects.values_list("row", "outcome"))
+    assert outcomes == {3: "added", 4: "added", 6: "added", 7: "added", 8: "left_out"}
+    with pytest.raises(Conflict, match=r"corrections\.closed"):
+        queries.correction_list(market.provider, version.id, "xlsx")
+
+
+def _other_key(sheet: Any) -> None:
+    column = places(sheet)["※校验码"]
+    cell = sheet.cell(row_of(sheet, 3), column)
+    cell.value = cell.value[:-1] + ("0" if cell.value[-1] != "0" else "1")
+
+
+def _swapped_keys(sheet: Any) -> None:
+    column = places(sheet)["※校验码"]
+    one, two = sheet.cell(row_of(sheet, 3), column), sheet.cell(row_of(sheet, 4), column)
+    one.value, two.value = two.value, one.value
+
+
+def _other_row(sheet: Any) -> None:
+    column = places(sheet)["※校验码"]
+    cell = sheet.cell(row_of(sheet, 3), column)
+    cell.value = "2" + cell.value[1:]
+    sheet.cell(cell.row, 1, "2")
+
+
+def _twice(sheet: Any) -> None:
+    sheet.append([cell.value for cell in sheet[row_of(sheet, 3)]])
+
+
+def _less(sheet: Any) -> None:
+    sheet.delete_cols(places(sheet)["tenure"])
+
+
+def test_what_is_no_list_of_ours_changes_nothing(market: Market, tmp_path: Path) -> None:
+    version = published(market, tmp_path)
+    _, content = queries.correction_list(market.provider, version.id, "xlsx")
+    tampered: dict[Callable[[Any], None], str] = {
+        _other_key: "corrections.key",
+        _swapped_keys: "corrections.key",
+        _other_row: "corrections.key",
+        _twice: "corrections.twice",
+        _less: "corrections.columns",
+    }
+    for tamper, code in tampered.items():
+        book = openpyxl.load_workbook(io.BytesIO(content))
+        change(book[SHEET], 6, tenure="36")
+        tamper(book[SHEET])
+        with pytest.raises(Invalid) as refused:
+            sent(market, version, book, tmp_path)
+        assert refused.value.code == code, tamper.__name__
+    assert Correction.objects.get().open == 5
+    assert queries.versions_of(version.binding.asset_id)[0].number == 1
+
+
+def test_a_list_of_another_version_is_refused(market: Market, tmp_path: Path) -> None:
+    one, other = published(market, tmp_path), published(market, tmp_path)
+    with pytest.raises(Invalid, match=r"corrections\.key"):
+        sent(market, one, listed(market, other), tmp_path)
+
+
+def test_deleted_rows_stay_open_and_taken_keys_are_refused(market: Market, tmp_path: Path) -> None:
+    version = published(market, tmp_path)
+    book = listed(market, version)
+    sheet = book[SHEET]
+    change(sheet, 3, tenure="1", customer_no="K003")  # a key the table has
+    for number in (4, 6, 7, 8):
+        sheet.delete_rows(row_of(sheet, number))
+    row = sent(market, version, book, tmp_path)
+    assert row.open == 5
+    book = listed(market, version)
+    assert "重复" in book[SHEET].cell(row_of(book[SHEET], 3), 2).value
+
+
+def test_only_the_owner_fetches_and_sends(market: Market, tmp_path: Path) -> None:
+    version = published(market, tmp_path)
+    book = listed(market, version)
+    book.save(tmp_path / "list.xlsx")
+    for stranger in (market.buyer, market.modeller):
+        with pytest.raises(NotFound):
+            queries.correction_list(stranger, version.id, "xlsx")
+        with pytest.raises(NotFound):
+            actions.correct(stranger, version.id, Corrected(source=tmp_path / "list.xlsx"))
+        assert not queries.corrections(stranger)
+    assert [row.version_id for row in queries.corrections(market.provider)] == [version.id]
+
+
+def test_kept_sealed_and_erased_with_the_version(market: Market, tmp_path: Path, home: Path) -> None:
+    version = published(market, tmp_path, "L3")
+    book = listed(market, version)
+    change(book[SHEET], 3, name="独特姓名甲", tenure="still wrong")
+    row = sent(market, version, book, tmp_path)
+    kept = [home / file["path"] for file in row.files]
+    assert kept
+    assert all(path.is_file() and "独特姓名甲".encode() not in path.read_bytes() for path in kept)
+    assert {file["path"] for file in row.files} <= set(queries.stored_digests())
+    assert (
+        listed(market, version)[SHEET].cell(row_of(book[SHEET], 3), places(book[SHEET])["name"]).value == "独特姓名甲"
+    )
+    actions.erase(market.provider, version.id)
+    assert not any(path.exists() for path in kept)
+    assert cases.state(version.id) == "erased"
+    with pytest.raises(NotFound):
+        queries.correction_list(market.provider, version.id, "xlsx")
+
+
+def test_nothing_to_correct_opens_no_case(market: Market, tmp_path: Path) -> None:
+    file = tmp_path / "fine.csv"
+    file.write_text("a,b\nx,1\n合计,1\n", "utf-8")
+    asset = actions.publish(market.provider, PublishTable(source=file, title="无误", reading=Reading(tolerant=True)))
+    assert not Correction.objects.filter(asset=asset).exists()
