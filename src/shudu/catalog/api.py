@@ -11,6 +11,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from shudu.lake import queries as lake
 from shudu.lake.types import Understood
 from shudu.policy.api import Call, Moment, Page, Paging, Upload, link, named, page
+from shudu.policy.types import not_found
 
 from . import actions, queries
 from .models import Asset as AssetRow
@@ -427,9 +428,12 @@ _LIST: dict[str, Any] = {
 
 
 @corrections.get("/{version}/{file}", **named("更正清单", "The list of rows to correct", **_LIST))
-def get_correction_list(request: Call, version: str, file: Literal["list.xlsx", "list.csv"]) -> HttpResponse:
-    """For its owner: every row that is open, what is wrong with it, and what would fix it; cells are text."""
+def get_correction_list(request: Call, version: str, file: str) -> HttpResponse:
+    """For its owner, as `list.xlsx` or `list.csv`: every row that is open, what is wrong with it, and what would fix
+    it; cells are text."""
     form: Any = file.removeprefix("list.")
+    if file not in [f"list.{known}" for known in queries.FORMS]:
+        raise not_found("更正清单", "correction list", file)
     _, content = queries.correction_list(request.auth, version, form)
     name = f'attachment; filename="{version}.{file}"'
     headers = {"Content-Disposition": name, "Cache-Control": "no-store"}

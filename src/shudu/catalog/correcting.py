@@ -124,7 +124,7 @@ def look(row: Correction, actor: Actor, sent: Corrected) -> Looked:
         if base is None:
             raise _no_version(row.asset_id)
         key = base.binding.entity_key or None
-        faults |= store.recheck(asked, list_.columns, key, queries.files(base), queries.place(base))
+        faults |= store.recheck(asked, list_.columns, key, queries.files(base), queries.place(base), EVERYTHING)
     failed = tuple(
         replace(open_[number], cells=mine[number].cells, faults=said, more=mine[number].more)
         for number, said in sorted(faults.items())

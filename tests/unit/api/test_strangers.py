@@ -27,6 +27,7 @@ BODIES: dict[str, Any] = {
     "deposit": {"amount_fen": 1},
     "declare_quality": {"rules": []},
     "approve_release": {"opinion": "可"},
+    "submit_corrections": Parts(None, TABLE),
     "publish_version": Parts({"mode": "append"}, TABLE),
     "refuse_release": {"opinion": "不可"},
     "review_asset": {"opinion": "可"},
@@ -163,6 +164,8 @@ def test_each_party_sees_its_own(kept: Market, db: None) -> None:
     assert reading.pop("diff_version")  # of a first version: 409 for its owner, tested with the versions
     assert reading.pop("get_release")  # nor was any release held
     assert reading.pop("get_release_file")
+    assert reading.pop("get_corrections")
+    assert reading.pop("get_correction_list")
     assert reading.pop("get_rejected")  # nothing of this table was put aside: the address answers 404 to its owner too
     assert set(seen) == set(reading)
     for name, who in seen.items():
@@ -179,7 +182,8 @@ def test_a_list_asks_the_database_no_more_for_more_rows(kept: Market, db: None, 
         with CaptureQueriesContext(connection) as asked:
             answer = who.call("GET", f"{path.removeprefix('/api/v1')}?limit={limit}")
         counts.append(len(asked))
-    few = tuple("/me /ledger /releases /orders /results /uploads /batches /signing-keys /sources /feeds".split())
+    names = "/me /ledger /releases /corrections /orders /results /uploads /batches /signing-keys /sources /feeds"
+    few = tuple(names.split())
     if not path.endswith(few):
         assert len(json.loads(answer.content)["items"]) > 1
     # One more where a list that is not full makes sure that nothing follows (`audiences.newest`).

@@ -11,7 +11,7 @@ from shudu.lake.store import DuckDBStore, TableStore
 from unit.docs.test_structure import MODULES, name
 
 # Functions that answer with rows, or with something of rows, of a version's table.
-READING = {"read_table", "measure", "export_ipc", "hand_over"}
+READING = {"read_table", "measure", "export_ipc", "recheck", "hand_over"}
 # Those that hand out a stored file as it is, and what keeps them to files that are whole by right.
 WHOLE_FILES = {
     "read_file": "results, models' cards and evidence, each behind a rule of its own",
@@ -19,6 +19,7 @@ WHOLE_FILES = {
     "table_bytes": "a file's rejected rows, for its owner",
 }
 OWNERS = {
+    "catalog/correcting.py": "its owner's rejected rows, and whether a corrected key is in the table already",
     "collect/queries.py": "its owner's feed goes on behind the largest value of its watermark",
     "govern/actions.py": "its owner counts a table by its rules",
 }

@@ -14,6 +14,7 @@ import python_calamine as calamine
 from shudu.policy.types import Invalid, Text
 
 from ..recipe import Note
+from . import compound
 from .archive import check_sizes
 from .grid import Grid, Row
 from .port import Request
@@ -23,16 +24,23 @@ _FORMULA = re.compile(rb"<(?:x:)?f[ />]|table:formula=")
 
 
 def open_reader(request: Request) -> Grid:
-    notes = [] if request.format == "xls" else _parts(request)
+    path, notes = request.path, list[Note]()
+    if request.format == "xls":
+        compound.check(path)
+        # Told by its name what it opens, the library says what is the matter with it.
+        path = request.work / "book.xls"
+        path.symlink_to(request.path)
+    else:
+        notes = _parts(request)
     try:
-        book = calamine.CalamineWorkbook.from_path(str(request.path))
+        book = calamine.CalamineWorkbook.from_path(str(path))
         name = _chosen(book, request)
         if name not in book.sheet_names[:1] or len(book.sheet_names) > 1:
             said = Text(f"读取工作表“{name}”。", f"The sheet “{name}” was read.")
             notes.append(Note.of("workbook.sheet", said, sheet=name))
         sheet = book.get_sheet_by_name(name)
     except calamine.PasswordError:
-        raise _refused("工作簿有密码保护。", "The workbook is protected by a password.") from None
+        raise compound.protected() from None
     except (calamine.CalamineError, OSError):
         raise _refused("工作簿已损坏，或不是表格文件。", "The workbook is damaged, or no spreadsheet.") from None
     spans = [(top + 1, left, bottom + 1, right) for (top, left), (bottom, right) in sheet.merged_cell_ranges or []]
