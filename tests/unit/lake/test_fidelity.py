@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from shudu.lake.store import DuckDBStore
 from shudu.lake.types import Place, Reading
 from unit.lake import odd_files as odd
+from unit.lake import odd_workbooks as books
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "formats.md"
 BEGIN, END = "<!-- fidelity: begin -->", "<!-- fidelity: end -->"
@@ -68,16 +69,18 @@ def _table() -> pa.Table:
     return pa.table(VALUES)
 
 
-def _book() -> bytes:
-    # Its own numbers end at 15 digits; a longer one is refused with its place (test_odd_files).
+def _sheet() -> list[tuple[Any, ...]]:
+    # A workbook's own numbers end at 15 digits; a longer one is refused with its place (test_odd_files).
     there = {name: values for name, values in VALUES.items() if name != "integer of 17 digits"}
-    return odd.book(("t", [list(there), *zip(*there.values(), strict=True)]))
+    return [tuple(there), *zip(*there.values(), strict=True)]
 
 
 FORMATS: dict[str, tuple[str, Callable[[], bytes]]] = {
     "CSV": ("a.csv", _csv),
     "CSV, GB 18030": ("b.csv", lambda: _csv().decode().encode("gb18030")),
-    "XLSX": ("a.xlsx", _book),
+    "XLSX": ("a.xlsx", lambda: odd.book(("t", _sheet()))),
+    "XLS": ("a.xls", lambda: books.xls(("t", _sheet()))),
+    "ODS": ("a.ods", lambda: books.ods(("t", _sheet()))),
     "JSON": ("a.json", lambda: json.dumps(_records(), ensure_ascii=False).encode()),
     "NDJSON": ("a.ndjson", lambda: "\n".join(json.dumps(row) for row in _records()).encode()),
     "Parquet": ("a.parquet", lambda: odd.parquet(_table())),

@@ -19,6 +19,7 @@ from shudu.lake.store import DuckDBStore
 from shudu.lake.types import Place, Reading, Recipe, Report
 from shudu.policy.types import ShuduError
 from unit.lake import odd_files as odd
+from unit.lake import odd_workbooks as books
 
 PLACE = Place("pty_one", "ast_one", "ver_one")
 SECRET = "Zhangsan8964"
@@ -31,6 +32,17 @@ STATS = [
     (None, "男", "女", None), ("锦江区", 10, 11, 1.5), ("青羊区", 20, 21, 2.5), ("小计", 30, 32, 4), ("合 计", 30, 32, 4),
     ("注：数据来源于抽样", None, None, None),
 ]  # fmt: skip
+MERGED_FROM_0 = [(0, 0, 0, 3), (2, 2, 1, 2), (2, 3, 0, 0), (2, 3, 3, 3)]  # first row, last, first column, last
+STATS_ROWS = [
+    {"区县": "锦江区", "人口_男": 10, "人口_女": 11, "产值（亿元）": 1.5},
+    {"区县": "青羊区", "人口_男": 20, "人口_女": 21, "产值（亿元）": 2.5},
+]
+STATS_NOTES = {"layout.above", "layout.unit", "layout.header", "workbook.merged"}
+STATS_ASIDE = {"row.aside.note": 1, "row.aside.total": 2}
+KINDS = [
+    ("d", "t", "b", "f", "code", "id"),
+    (date(2024, 3, 5), datetime(2024, 3, 5, 9, 5, 1), True, 0.1, "0028", "510104199003071237"),
+]
 
 Content = bytes | Callable[[], bytes]
 
@@ -69,6 +81,14 @@ REFUSED: dict[str, tuple[str, Content, dict[str, Any], str, dict[str, Any]]] = {
     "a workbook cut": ("a.xlsx", lambda: odd.book(("甲", TWO))[:-300], {}, "publish.damaged", {}),
     "a workbook that is none": ("a.xlsx", lambda: odd.zipped({"xl/workbook.xml": b"<nonsense"}), {}, "publish.damaged", {}),
     "an old workbook cut": ("a.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), {}, "publish.damaged", {}),
+    "an old workbook under a password": ("a.xls", books.xls_under_a_password, {}, "publish.password", {}),
+    "a workbook under a password": ("a.xlsx", books.xlsx_under_a_password, {}, "publish.password", {}),
+    "an open workbook under a password": ("a.ods", lambda: books.ods(("甲", TWO), locked=True), {}, "publish.password", {}),
+    "a workbook of Excel 95": ("a.xls", books.excel_95, {}, "publish.format", {}),
+    "an old document named XLS": ("a.xls", lambda: books.compound(bytes(4_096), "WordDocument"), {}, "publish.format", {}),
+    "several sheets in an old workbook": ("a.xls", lambda: books.xls(("甲", TWO), ("乙", TWO)), {}, "publish.choose", {"choices": ["甲", "乙"]}),
+    "several sheets in an open workbook": ("a.ods", lambda: books.ods(("甲", TWO), ("乙", TWO)), {}, "publish.choose", {"choices": ["甲", "乙"]}),
+    "an identity number as a number, XLS": ("a.xls", lambda: books.xls(("甲", [("id", "x"), (510104199003071237, 1)])), {}, "row.digits", {"row": 2, "column": 1}),
     "an identity number typed as a number": ("a.xlsx", lambda: odd.book(("甲", [("id", "x"), (510104199003071237, 1)])), {}, "row.digits", {"row": 2, "column": 1}),
     "two names alike in a sheet": ("a.xlsx", lambda: odd.book(("甲", [("a", "a"), (1, 2)])), {}, "publish.header", {"row": 1, "column": 2}),
     "a sheet that bursts": ("a.xlsx", odd.sheet_bomb, {}, "publish.bomb", {}),
@@ -127,7 +147,14 @@ TAKEN: dict[str, tuple[str, Content, dict[str, Any], list[dict[str, Any]], set[s
     "a sheet by name": ("a.xlsx", lambda: odd.book(("甲", TWO), ("乙", [("x",), (1,)])), {"sheet": "乙"}, [{"x": 1}], {"workbook.sheet"}, {}),
     "cells of every kind": ("a.xlsx", lambda: odd.book(("甲", [("d", "t", "b", "f", "code", "id"), (date(2024, 3, 5), datetime(2024, 3, 5, 9, 5), True, 0.1, "0028", "510104199003071237")])), {},
         [{"d": date(2024, 3, 5), "t": datetime(2024, 3, 5, 9, 5), "b": True, "f": 0.1, "code": "0028", "id": "510104199003071237"}], set(), {}),
-    "OpenDocument": ("a.ods", lambda: odd.ods(TWO), {}, [{"no": 1, "name": "甲"}, {"no": 2, "name": "乙"}], set(), {}),
+    "an old table of statistics": ("a.xls", lambda: books.xls(("表1", STATS), merged=MERGED_FROM_0), {}, STATS_ROWS, STATS_NOTES, STATS_ASIDE),
+    "an open table of statistics": ("a.ods", lambda: books.ods(("表1", STATS), merged=MERGED_FROM_0), {}, STATS_ROWS, STATS_NOTES, STATS_ASIDE),
+    "old cells of every kind": ("a.xls", lambda: books.xls(("甲", KINDS)), {}, [dict(zip(*KINDS, strict=True))], set(), {}),
+    "days since 1904": ("a.xls", lambda: books.xls(("甲", KINDS), from_1904=True), {}, [dict(zip(*KINDS, strict=True))], set(), {}),
+    "open cells of every kind": ("a.ods", lambda: books.ods(("甲", KINDS)), {}, [dict(zip(*KINDS, strict=True))], set(), {}),
+    "a sheet of an old workbook": ("a.xls", lambda: books.xls(("甲", TWO), ("乙", [("x",), (1,)])), {"sheet": "乙"}, [{"x": 1}], {"workbook.sheet"}, {}),
+    "a sheet of an open workbook": ("a.ods", lambda: books.ods(("甲", TWO), ("乙", [("x",), (1,)])), {"sheet": "乙"}, [{"x": 1}], {"workbook.sheet"}, {}),
+    "OpenDocument": ("a.ods", lambda: books.ods(("甲", TWO)), {}, [{"no": 1, "name": "甲"}, {"no": 2, "name": "乙"}], set(), {}),
     "a table in an archive": ("a.zip", lambda: odd.zipped({"__MACOSX/._a.csv": b"\0", "数据/a.csv": b"no,v\n1,a\n", "readme.txt": b"hello"}), {}, [{"no": 1, "v": "a"}], {"zip.member"}, {}),
     "a workbook in an archive": ("a.zip", lambda: odd.zipped({"a.xlsx": odd.book(("甲", TWO))}), {}, [{"no": 1, "name": "甲"}, {"no": 2, "name": "乙"}], {"zip.member"}, {}),
     "nested JSON": ("a.json", b'[{"no": 12345678901234567, "a": {"b": "007", "c": [1, 2]}, "r": 0.1}, {"no": 2, "x": true}]', {},

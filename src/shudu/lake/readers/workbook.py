@@ -14,7 +14,7 @@ import python_calamine as calamine
 from shudu.policy.types import Invalid, Text
 
 from ..recipe import Note
-from . import compound
+from . import compound, opendocument
 from .archive import check_sizes
 from .grid import Grid, Row
 from .port import Request
@@ -24,14 +24,14 @@ _FORMULA = re.compile(rb"<(?:x:)?f[ />]|table:formula=")
 
 
 def open_reader(request: Request) -> Grid:
-    path, notes = request.path, list[Note]()
     if request.format == "xls":
-        compound.check(path)
-        # Told by its name what it opens, the library says what is the matter with it.
-        path = request.work / "book.xls"
+        compound.check(request.path)
+    notes = [] if request.format == "xls" else _parts(request)
+    path = request.path
+    if request.format != "xlsx":
+        # Told by its name what it opens, the library says what is the matter with it. (An XLSX may be an XLSB.)
+        path = request.work / f"book.{request.format}"
         path.symlink_to(request.path)
-    else:
-        notes = _parts(request)
     try:
         book = calamine.CalamineWorkbook.from_path(str(path))
         name = _chosen(book, request)
@@ -43,7 +43,10 @@ def open_reader(request: Request) -> Grid:
         raise compound.protected() from None
     except (calamine.CalamineError, OSError):
         raise _refused("工作簿已损坏，或不是表格文件。", "The workbook is damaged, or no spreadsheet.") from None
-    spans = [(top + 1, left, bottom + 1, right) for (top, left), (bottom, right) in sheet.merged_cell_ranges or []]
+    ranges = [(top, left, bottom, right) for (top, left), (bottom, right) in sheet.merged_cell_ranges or []]
+    if request.format == "ods":
+        ranges = opendocument.merged(request.path, name)
+    spans = [(top + 1, left, bottom + 1, right) for top, left, bottom, right in ranges]
     if spans:
         said = Text(
             f"工作表有 {len(spans)} 处合并单元格：表头中的按其范围展开，数据中的只有第一格有值。",
@@ -93,6 +96,8 @@ def _parts(request: Request) -> list[Note]:
     try:
         with zipfile.ZipFile(request.path) as archive:
             check_sizes(archive)
+            if request.format == "ods" and opendocument.is_locked(archive):
+                raise compound.protected()
             names = archive.namelist()
             if any(name.endswith("vbaProject.bin") or name.startswith("Basic/") for name in names):
                 said = Text("含有宏，已忽略。", "It holds macros; they were ignored.")
