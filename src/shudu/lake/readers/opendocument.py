@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
-from xml.etree.ElementTree import ParseError, iterparse
+from typing import Any, cast
+from xml.etree.ElementTree import Element, ParseError, iterparse
 
 from ..layout import LOOK_AHEAD
 
@@ -27,12 +29,13 @@ def merged(path: Path, sheet: str) -> list[Span]:
     """The merged ranges of a sheet's first rows, where a header may be: first row, left, last row, right, from 0."""
     with zipfile.ZipFile(path) as archive, archive.open("content.xml") as content:
         try:
-            return _merged(iterparse(content, events=("start", "end")), sheet)
+            # Expat bounds what entities may grow to, and this process is bounded itself (`readers.__main__`).
+            return _merged(cast(Any, iterparse(content, events=("start", "end"))), sheet)  # noqa: S314
         except ParseError:
             return []  # what is wrong with it the reading of its cells will say
 
 
-def _merged(events: iterparse, sheet: str) -> list[Span]:  # type: ignore[type-arg]  # generic to the checker only
+def _merged(events: Iterable[tuple[str, Element]], sheet: str) -> list[Span]:
     found: list[Span] = []
     inside, row, column = False, 0, 0
     for event, element in events:
