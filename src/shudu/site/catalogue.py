@@ -13,6 +13,7 @@ from shudu.agreements import queries as agreements
 from shudu.agreements.types import onward_from_json, onward_plain_words
 from shudu.catalog import actions, queries
 from shudu.catalog.types import LEVELS, PublishModel, PublishTable
+from shudu.collect import queries as collect
 from shudu.identity import queries as identity
 from shudu.policy.types import Actor, Invalid, ShuduError, Text
 from shudu.runs import queries as runs
@@ -66,6 +67,8 @@ def asset(request: HttpRequest, actor: Actor, asset_id: str) -> HttpResponse:
     rights = list(queries.rights(row.id))
     held = list(agreements.agreements(actor).filter(asset=row.id)[:20])
     parties = {row.owner, *(one.party for one in rights), *(one.assignee for one in held)}
+    came = collect.origins(one.id for one in versions)
+    parties |= {batch.owner for batch in came.values()}
     observed = latest.observations if latest else {}
     return render(
         request,
@@ -75,6 +78,7 @@ def asset(request: HttpRequest, actor: Actor, asset_id: str) -> HttpResponse:
             "own": row.owner == actor.party,
             "versions": versions,
             "corrections": queries.waiting(actor, row.id),
+            "batches": came,
             "latest": latest,
             "binding": versions[0].binding if versions else None,
             "suggested": observed.get("level"),

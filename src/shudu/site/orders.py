@@ -38,7 +38,7 @@ STEPS = ("bind", "compute", "close")
 STEPS_OF = {HANDING_OVER: ("bind", "write", "close")}
 
 
-def _listed(request: HttpRequest, rows: QuerySet[ROW]) -> tuple[list[ROW], bool]:
+def listed(request: HttpRequest, rows: QuerySet[ROW]) -> tuple[list[ROW], bool]:
     """A page of rows, the newest first, behind the one the address names; and whether there are more."""
     if after := request.GET.get("after"):
         rows = rows.filter(pk__lt=after)
@@ -50,7 +50,7 @@ def _listed(request: HttpRequest, rows: QuerySet[ROW]) -> tuple[list[ROW], bool]
 @acts
 def orders(request: HttpRequest, actor: Actor) -> HttpResponse:
     """One's own, and those that concluded an agreement of one's own."""
-    shown, more = _listed(request, queries.orders(actor))
+    shown, more = listed(request, queries.orders(actor))
     context = {
         "orders": shown,
         "more": more,
@@ -210,7 +210,7 @@ def download(
 @require_safe
 @acts
 def agreement_list(request: HttpRequest, actor: Actor) -> HttpResponse:
-    shown, more = _listed(request, agreements.agreements(actor))
+    shown, more = listed(request, agreements.agreements(actor))
     context = {
         "agreements": shown,
         "more": more,

@@ -66,6 +66,7 @@ EVENTS = {
 }
 # A state is a mark and a word: good, wait, bad or off.
 STATES = {
+    "accepted": ("good", Text("已接收", "accepted")),
     "active": ("good", Text("有效", "active")),
     "awaiting_review": ("wait", Text("待级别审核", "awaiting review")),
     "cancelled": ("off", Text("已取消", "cancelled")),
@@ -77,6 +78,7 @@ STATES = {
     "live": ("good", Text("已上架", "live")),
     "placed": ("good", Text("已生效", "placed")),
     "queued": ("wait", Text("排队或运行中", "queued or running")),
+    "refused": ("bad", Text("未接收", "refused")),
     "released": ("off", Text("已释放", "released")),
     "reserved": ("wait", Text("已预留", "reserved")),
     "revoked": ("off", Text("已撤销", "revoked")),
@@ -95,6 +97,23 @@ MODES = {
     "upsert": Text("按主键更新", "updated by key"),
 }
 CHANGES = {"added": Text("新增", "added"), "changed": Text("更改", "changed"), "removed": Text("删去", "removed")}
+CHANNELS = {
+    "administrative": Text("行政收集", "collected by duty"),
+    "web": Text("网络搜集", "taken from the web"),
+    "purchase": Text("有偿购买", "bought"),
+    "donation": Text("无偿捐赠", "donated"),
+    "sensor": Text("传感采集", "measured by a device"),
+}
+# Where a batch was not as it said.
+PLACES = {
+    "catalog_code": Text("资源代码", "code"),
+    "cause": Text("原因", "cause"),
+    "column": Text("列", "column"),
+    "declared": Text("声明", "declared"),
+    "found": Text("实际", "found"),
+    "row": Text("行", "row"),
+    "table": Text("数据表", "table"),
+}
 KINDS = {"table": Text("数据表", "table"), "model": Text("模型", "model")}
 ORIGINS = {
     "real": Text("真实数据", "real"),

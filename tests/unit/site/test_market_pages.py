@@ -173,6 +173,7 @@ PAGES: list[tuple[str, str, Callable[[Town], list[str]]]] = [
     ("provider", "asset_update", lambda town: [town.ids["asset"]]),
     ("provider", "publish", lambda town: []),
     ("modeller", "publish_model", lambda town: []),
+    ("provider", "batches", lambda town: []),
     ("buyer", "offers", lambda town: []),
     ("buyer", "offer", lambda town: [town.ids["offer"]]),
     ("provider", "offer_new", lambda town: []),
