@@ -134,7 +134,7 @@ def test_a_strangers_lists_hold_nothing_of_others(kept: Market, db: None, path: 
     hidden = {
         noun: one for noun, one in kept.ids.items() if noun not in ("party", "offer", "asset", "version", "model")
     }
-    assert len(hidden) == 13
+    assert len(hidden) == 15
     text = json.dumps(told)
     assert {noun for noun, one in hidden.items() if one in text} == set()
 
