@@ -277,12 +277,18 @@ class Town:
         for refused in (
             lambda: security.take(self.parties[0], Path("anywhere")),
             lambda: ledger.forget(self.parties[0], self.parties[0].party, ["code"]),
+            lambda: ledger.rotate(self.parties[0]),
+            lambda: security.rotate_data_keys(self.parties[0]),
         ):
             with pytest.raises(Refused):
                 refused()
         provider = self.holding(Role.PROVIDER)[0]
         govern.declare_rules(provider, self.small, Rules())
-        collect.create_upload(provider, CreateUpload(name="a.csv", size=1, sha256="0" * 64))
+        upload = collect.create_upload(provider, CreateUpload(name="a.csv", size=1, sha256="0" * 64))
+        with pytest.raises(Conflict):
+            collect.complete_upload(provider, upload.id)
+        removed = collect.create_upload(provider, CreateUpload(name="b.csv", size=1, sha256="1" * 64))
+        collect.remove_upload(provider, removed.id)
         with pytest.raises(Invalid):
             collect.accept_batch(provider, header(self.table, "no-such-code", provider.party), self.table)
         collect_read.batch(provider, Batch.objects.get().id)
