@@ -79,10 +79,7 @@ def get_account(request: Call, party: str) -> Account:
 def get_statement(request: Call, response: HttpResponse, party: str, query: Query[Paging]) -> Page[StatementLine]:
     """Every transfer that touched the party's money, the newest first."""
     queries.require_readable(request.auth, party)
-    lines = queries.statement(party, MONEY)[::-1]
-    if query.after:
-        places = [line.transfer for line in lines]
-        lines = lines[places.index(query.after) + 1 :] if query.after in places else []
+    lines = queries.newest(party, MONEY, query.limit + 1, before=query.after)
     shown = link(request, response, query.limit, lines, lambda line: line.transfer)
     return Page(items=[StatementLine.of(line) for line in shown])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from django.db.models import F, Sum
+from django.db.models import F, Min, QuerySet, Sum
 from django.db.models.functions import Coalesce
 
 from shudu.identity import queries as identity
@@ -29,14 +29,34 @@ def balance(holder: str, unit: str) -> Balance:
 
 def statement(holder: str, unit: str) -> list[Line]:
     """Every transfer that touched the holder's account of a unit, in the order made."""
-    postings = Posting.objects.filter(account__holder=holder, account__unit=unit).select_related("transfer", "account")
+    return _lines(_postings(holder, unit).order_by("id"), 0)
+
+
+def newest(holder: str, unit: str, limit: int, *, before: str | None = None) -> list[Line]:
+    """The same, newest first and at most `limit`: from the one before the transfer `before` on (none, if unknown)."""
+    rows = _postings(holder, unit)
+    if before is not None:
+        rows = rows.filter(id__lt=rows.filter(transfer=before).aggregate(first=Coalesce(Min("id"), 0))["first"])
+    # A transfer has a posting for each kind of account at most; so many are enough, and the last may be cut short.
+    found = list(rows.order_by("-id")[: limit * len(Kind)])[::-1]
+    earlier = rows.filter(account__kind=Kind.AVAILABLE, id__lt=found[0].pk) if found else rows.none()
+    available: int = earlier.aggregate(sum=Coalesce(Sum("amount"), 0))["sum"]
+    return _lines(found, available)[::-1][:limit]
+
+
+def _postings(holder: str, unit: str) -> QuerySet[Posting]:
+    rows = Posting.objects.filter(account__holder=holder, account__unit=unit)
+    return rows.select_related("transfer", "account")
+
+
+def _lines(postings: Iterable[Posting], available: int) -> list[Line]:
+    """The transfers of these postings, oldest first, beginning with so much available."""
     changes: dict[str, dict[str, int]] = {}
     transfers = {}
-    for posting in postings.order_by("id"):
+    for posting in postings:
         transfers[posting.transfer_id] = posting.transfer
         changes.setdefault(posting.transfer_id, {})[posting.account.kind] = posting.amount
     lines: list[Line] = []
-    available = 0
     for id_, change in changes.items():
         transfer = transfers[id_]
         available += change.get(Kind.AVAILABLE, 0)

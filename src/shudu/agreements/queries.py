@@ -41,10 +41,10 @@ def offers(actor: Actor) -> QuerySet[Offer]:
     return rows.order_by("-id").prefetch_related("lines")
 
 
-def offers_of(actor: Actor, asset_id: str) -> list[Offer]:
+def offers_of(actor: Actor, asset_id: str) -> QuerySet[Offer]:
     """The offers of an asset that the actor may see, newest first."""
     with_it = OfferLine.objects.filter(asset=asset_id).values("offer")
-    return list(offers(actor).filter(pk__in=with_it))
+    return offers(actor).filter(pk__in=with_it)
 
 
 def offer_titles(offer_ids: Iterable[str]) -> dict[str, dict[str, str]]:

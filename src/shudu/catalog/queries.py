@@ -93,8 +93,12 @@ def titles(asset_ids: Iterable[str]) -> dict[str, LanguageMap]:
 
 def versions_of(asset_id: str) -> list[Version]:
     """Every version of an asset, whatever became of it, newest first."""
-    rows = Version.objects.select_related("binding").filter(binding__asset=asset_id)
-    return list(rows.order_by("-number"))
+    return list(versions(asset_id))
+
+
+def versions(asset_id: str) -> QuerySet[Version]:
+    """The same, for doors that show some at a time."""
+    return Version.objects.select_related("binding").filter(binding__asset=asset_id).order_by("-number")
 
 
 def assets_of_versions(version_ids: Iterable[str]) -> dict[str, Asset]:

@@ -58,9 +58,9 @@ def state_at(order_id: str, moment: datetime) -> str | None:
     return cases.state_at(order_id, moment)
 
 
-def runs_of(order_id: str) -> list[OrderRun]:
+def runs_of(order_id: str) -> QuerySet[OrderRun]:
     """Every run an order has paid for or reserved, oldest first."""
-    return list(OrderRun.objects.filter(order=order_id).order_by("id"))
+    return OrderRun.objects.filter(order=order_id).order_by("id")
 
 
 def run_of(run_id: str) -> OrderRun | None:

@@ -166,13 +166,8 @@ def members(party_id: str) -> list[Membership]:
     return list(rows.order_by("person__username", "role"))
 
 
-def tokens(actor: Actor, party_id: str) -> list[Token]:
-    """A party's tokens, the newest first; their secrets are gone."""
-    return list(token_rows(actor, party_id).order_by("-issued", "-id"))
-
-
 def token_rows(actor: Actor, party_id: str) -> QuerySet[Token]:
-    """The same tokens as rows to page through."""
+    """A party's tokens, to page through; their secrets are gone."""
     refuse_unless(decide(actor, Permission.PARTY_MANAGE, party(party_id)))
     return Token.objects.filter(party=party_id)
 

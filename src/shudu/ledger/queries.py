@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from django.db import connection
-from django.db.models import Max
+from django.db.models import Max, Q, QuerySet
 
 from shudu.policy.events import CONFIDENTIAL, Event
 from shudu.policy.models import Outbox
@@ -137,6 +137,14 @@ def entries(subject: str) -> list[Entry]:
 def placed(subjects: Iterable[str]) -> list[Entry]:
     """What the log holds of several subjects, oldest first, read at once."""
     return list(Entry.objects.filter(subject__in=list(subjects)).order_by("outbox"))
+
+
+def about(subjects: Iterable[str], *more: QuerySet[Any], events: Iterable[str]) -> QuerySet[Entry]:
+    """What the log holds of some events of these subjects, and of the rows of these querysets, newest first."""
+    wanted = Q(subject__in=list(subjects))
+    for rows in more:
+        wanted |= Q(subject__in=rows.order_by().values("pk"))
+    return Entry.objects.filter(wanted, event__in=list(events)).order_by("-outbox")
 
 
 def newest(before: int | None = None, limit: int = 50) -> list[Entry]:

@@ -76,15 +76,15 @@ def runs(actor: Actor) -> QuerySet[Run]:
     return visible(actor, Permission.RUN_READ, Run.objects.all()).order_by("-id")
 
 
-def under(actor: Actor, agreement_id: str) -> list[Run]:
-    """The runs under an agreement that the actor may see, oldest first, with what they made."""
-    return list(runs(actor).filter(inputs__agreement=agreement_id).order_by("id").prefetch_related("outputs"))
+def under(actor: Actor, agreement_id: str) -> QuerySet[Run]:
+    """The runs under an agreement that the actor may see, newest first."""
+    return runs(actor).filter(pk__in=RunInput.objects.filter(agreement=agreement_id).values("run"))
 
 
-def deliveries_of(actor: Actor, version_ids: Iterable[str]) -> list[Run]:
-    """The deliveries of these versions that the actor may see, oldest first."""
-    made = RunInput.objects.filter(version__in=list(version_ids)).values("run")
-    return list(runs(actor).filter(kind="delivery", pk__in=made).order_by("id").prefetch_related("inputs"))
+def deliveries_of(actor: Actor, version_ids: Sequence[str] | QuerySet[Any, Any]) -> QuerySet[Run]:
+    """The deliveries of these versions that the actor may see, newest first."""
+    made = RunInput.objects.filter(version__in=version_ids).values("run")
+    return runs(actor).filter(kind="delivery", pk__in=made)
 
 
 def results_of(run_ids: Iterable[str]) -> dict[str, str]:
@@ -192,11 +192,11 @@ def made_from(version_id: str) -> tuple[Input, ...]:
     return inputs_of(output.run) if output else ()
 
 
-def made_under(agreement_id: str) -> list[str]:
+def made_under(agreement_id: str) -> QuerySet[RunOutput, str]:
     """Lineage downwards: the versions that runs under an agreement made."""
     runs_under = RunInput.objects.filter(agreement=agreement_id).values("run")
     made = RunOutput.objects.filter(run__in=runs_under).exclude(run__kind="delivery")
-    return list(made.order_by("version").values_list("version", flat=True))
+    return made.order_by("version").values_list("version", flat=True)
 
 
 def ids_for_assigner(party: str) -> QuerySet[RunInput, Any]:

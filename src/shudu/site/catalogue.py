@@ -24,6 +24,7 @@ from .errors import status_of
 from .forms import again, key_of, new_key, typed
 from .kept import values
 from .language import is_chinese
+from .paging import newest
 from .uploading import takes_file, uploaded
 
 SHOWN = 30
@@ -59,15 +60,15 @@ def found(request: HttpRequest) -> HttpResponse:
 def asset(request: HttpRequest, actor: Actor, asset_id: str) -> HttpResponse:
     """Fields, versions, level, origin, offers, lineage."""
     row = queries.asset(actor, asset_id)
-    versions = queries.versions_of(row.id)
-    latest = next((one for one in versions if one.state == "live"), None)
-    sources = runs.made_from(versions[0].id) if versions and row.run else ()
+    versions = newest(request, queries.versions(row.id), "number", "versions")
+    latest, last = queries.latest(row.id), queries.versions(row.id).first()
+    sources = runs.made_from(last.id) if last and row.run else ()
     owners = queries.assets_of_versions(one.version for one in sources)
     seen = set(queries.assets(actor).filter(pk__in=[one.id for one in owners.values()]).values_list("pk", flat=True))
     rights = list(queries.rights(row.id))
     held = list(agreements.agreements(actor).filter(asset=row.id)[:20])
     parties = {row.owner, *(one.party for one in rights), *(one.assignee for one in held)}
-    came = collect.origins(one.id for one in versions)
+    came = collect.origins(one.id for one in versions.rows)
     parties |= {batch.owner for batch in came.values()}
     observed = latest.observations if latest else {}
     return render(
@@ -80,11 +81,11 @@ def asset(request: HttpRequest, actor: Actor, asset_id: str) -> HttpResponse:
             "corrections": queries.waiting(actor, row.id),
             "batches": came,
             "latest": latest,
-            "binding": versions[0].binding if versions else None,
+            "binding": last.binding if last else None,
             "suggested": observed.get("level"),
             "sources": [(one, owners.get(one.version)) for one in sources],
             "seen": seen,
-            "offers": agreements.offers_of(actor, row.id),
+            "offers": newest(request, agreements.offers_of(actor, row.id), name="offers"),
             "agreements": held,
             "rights": rights,
             "names": identity.names(parties),

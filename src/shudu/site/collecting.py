@@ -13,20 +13,19 @@ from shudu.identity import queries as identity
 from shudu.policy.types import Actor
 
 from .acting import acts
-from .orders import listed
+from .paging import newest
 
 
 @require_safe
 @acts
 def batches(request: HttpRequest, actor: Actor) -> HttpResponse:
     """One's own, newest first; of a refused one why, and what to do."""
-    shown, more = listed(request, queries.batches(actor))
+    page = newest(request, queries.batches(actor))
     context = {
-        "batches": shown,
-        "more": more,
+        "page": page,
         "reasons": {code.value: words for code, words in refusals.WORDS.items()},
-        "titles": catalog.titles(row.asset for row in shown if row.asset),
-        "names": identity.names(row.owner for row in shown),
+        "titles": catalog.titles(row.asset for row in page.rows if row.asset),
+        "names": identity.names(row.owner for row in page.rows),
         "party": actor.party,
     }
     return render(request, "batches.html", context)

@@ -26,8 +26,7 @@ from .errors import status_of
 from .forms import again, day, fen, key_of, new_key, typed, whole
 from .kept import values
 from .language import is_chinese
-
-SHOWN = 50
+from .paging import newest
 
 
 def labels(table: Table, codes: Iterable[str] | None = None) -> list[tuple[str, str]]:
@@ -40,12 +39,9 @@ def labels(table: Table, codes: Iterable[str] | None = None) -> list[tuple[str, 
 @acts
 def offers(request: HttpRequest, actor: Actor) -> HttpResponse:
     """What may be ordered, and what one has a part in."""
-    rows = queries.offers(actor)
-    if after := request.GET.get("after"):
-        rows = rows.filter(pk__lt=after)
-    shown = list(rows[: SHOWN + 1])
-    names = identity.names(line.assigner for row in shown for line in row.lines.all())
-    return render(request, "offers.html", {"offers": shown[:SHOWN], "more": len(shown) > SHOWN, "names": names})
+    page = newest(request, queries.offers(actor))
+    names = identity.names(line.assigner for row in page.rows for line in row.lines.all())
+    return render(request, "offers.html", {"page": page, "names": names})
 
 
 @require_safe

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
-from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_POST, require_safe
@@ -31,32 +30,23 @@ from .forms import again, key_of, new_key
 from .kept import values
 from .market import labels
 from .measured import is_measured, measured
+from .paging import newest
 
-ROW = TypeVar("ROW", bound=Model)
-SHOWN = 50
+TOLD = ("offer.drafted", "offer.accepted", "agreement.concluded", "agreement.revoked", "run.closed", "run.failed")
 STEPS = ("bind", "compute", "close")
 STEPS_OF = {HANDING_OVER: ("bind", "write", "close")}
-
-
-def listed(request: HttpRequest, rows: QuerySet[ROW]) -> tuple[list[ROW], bool]:
-    """A page of rows, the newest first, behind the one the address names; and whether there are more."""
-    if after := request.GET.get("after"):
-        rows = rows.filter(pk__lt=after)
-    found = list(rows[: SHOWN + 1])
-    return found[:SHOWN], len(found) > SHOWN
 
 
 @require_safe
 @acts
 def orders(request: HttpRequest, actor: Actor) -> HttpResponse:
     """One's own, and those that concluded an agreement of one's own."""
-    shown, more = listed(request, queries.orders(actor))
+    page = newest(request, queries.orders(actor))
     context = {
-        "orders": shown,
-        "more": more,
-        "states": queries.states(row.id for row in shown),
-        "names": identity.names(row.buyer for row in shown),
-        "titles": agreements.offer_titles(row.offer for row in shown),
+        "page": page,
+        "states": queries.states(row.id for row in page.rows),
+        "names": identity.names(row.buyer for row in page.rows),
+        "titles": agreements.offer_titles(row.offer for row in page.rows),
     }
     return render(request, "orders.html", context)
 
@@ -71,7 +61,7 @@ def _order(request: HttpRequest, actor: Actor, order_id: str, error: ShuduError 
     row = queries.order(actor, order_id)
     state, own = queries.state(row.id), row.buyer == actor.party
     concluded = list(agreements.agreements(actor).filter(pk__in=queries.agreements_of(row.id)))
-    paid = queries.runs_of(row.id)
+    page = newest(request, queries.runs_of(row.id))
     context = {
         "order": row,
         "state": state,
@@ -79,8 +69,8 @@ def _order(request: HttpRequest, actor: Actor, order_id: str, error: ShuduError 
         "purpose": PURPOSES.label(row.purpose),
         "agreements": concluded,
         "titles": catalog.titles(one.asset for one in concluded),
-        "runs": paid,
-        "results": runs.results_of([one.run for one in paid if one.run]) if own else {},
+        "page": page,
+        "results": runs.results_of([one.run for one in page.rows if one.run]) if own else {},
         "names": identity.names([row.buyer, *(one.assigner for one in concluded)]),
         "entries": ledger.placed([row.id]),
         "to_start": own and state in ("placed", "settled", "failed"),
@@ -173,9 +163,9 @@ def result(request: HttpRequest, actor: Actor, asset_id: str) -> HttpResponse:
     row = catalog.asset(actor, asset_id)
     if not row.run:
         raise Http404
-    version = next(iter(catalog.versions_of(row.id)), None)
+    version = catalog.versions(row.id).first()
     files = catalog.files(version) if version and version.state == "live" else ()
-    deliveries = runs.deliveries_of(actor, [version.id]) if version else []
+    deliveries = newest(request, runs.deliveries_of(actor, [version.id] if version else []))
     own = row.owner == actor.party
     context = {
         "asset": row,
@@ -184,7 +174,9 @@ def result(request: HttpRequest, actor: Actor, asset_id: str) -> HttpResponse:
         "own": own,
         "is_measured": is_measured(version),
         # What was taken home once may be looked at here; looking first would be a delivery nobody recorded.
-        "measured": measured(version) if version and files and own and deliveries and is_measured(version) else None,
+        "measured": measured(version)
+        if version and files and own and deliveries.rows and is_measured(version)
+        else None,
         "rows_of_data": runs.run_row(row.run).kind == HANDING_OVER,
         "onward": onward_plain_words(onward_from_json(row.terms)) if row.terms else [],
         "entries": ledger.placed([row.run]),
@@ -210,12 +202,11 @@ def download(
 @require_safe
 @acts
 def agreement_list(request: HttpRequest, actor: Actor) -> HttpResponse:
-    shown, more = listed(request, agreements.agreements(actor))
+    page = newest(request, agreements.agreements(actor))
     context = {
-        "agreements": shown,
-        "more": more,
-        "titles": catalog.titles(row.asset for row in shown),
-        "names": identity.names(party for row in shown for party in (row.assigner, row.assignee)),
+        "page": page,
+        "titles": catalog.titles(row.asset for row in page.rows),
+        "names": identity.names(party for row in page.rows for party in (row.assigner, row.assignee)),
     }
     return render(request, "agreements.html", context)
 
@@ -229,24 +220,21 @@ def agreement(request: HttpRequest, actor: Actor, agreement_id: str) -> HttpResp
 def _agreement(request: HttpRequest, actor: Actor, agreement_id: str, error: ShuduError | None = None) -> HttpResponse:
     row = agreements.agreement(actor, agreement_id)
     used = runs.under(actor, row.id)
-    made = [output.version for one in used for output in one.outputs.all()]
-    delivered = runs.deliveries_of(actor, made)
+    deliveries = runs.deliveries_of(actor, runs.made_under(row.id))
     offered = str(row.offer_id)
-    found = ledger.placed([offered, row.id, *(one.id for one in used), *(one.id for one in delivered)])
+    page = newest(request, ledger.about([offered, row.id], used, deliveries, events=TOLD), "outbox")
+    shown = {one.id: one for one in runs.run_rows(entry.subject for entry in page.rows)}
     names = identity.names([row.assigner, row.assignee])
-    shown = ("offer.drafted", "offer.accepted", "agreement.concluded", "agreement.revoked", "run.closed", "run.failed")
     context = {
         "agreement": row,
         "terms": [(_with_names(text, names), enforced) for text, enforced in plain_words(agreements.terms_of(row))],
         "title": catalog.titles([row.asset]).get(row.asset, {}),
         "offer": offered,
-        "steps": [
-            (entry, "delivery" if entry.subject in {one.id for one in delivered} else entry.event, None)
-            for entry in found
-            if entry.event in shown
-        ],
-        "runs": {one.id: one for one in [*used, *delivered]},
-        "left": row.runs - sum(one.state != "failed" for one in used),
+        "page": page,
+        "steps": page.rows[::-1],  # as it happened
+        "runs": shown,
+        "delivered": {one.id for one in deliveries.filter(pk__in=shown)},
+        "left": row.runs - used.exclude(state="failed").count(),
         "names": names,
         "to_revoke": row.assigner == actor.party and row.state == "active",
         "reasons": labels(REVOCATION_REASONS),

@@ -19,8 +19,7 @@ from .errors import status_of
 from .forms import again, key_of, new_key, typed, whole
 from .kept import values
 from .pages import Place
-
-SHOWN = 200
+from .paging import SHOWN, asked, listed, newest
 
 
 @require_safe
@@ -43,8 +42,8 @@ def tokens(request: HttpRequest, actor: Actor) -> HttpResponse:
 
 
 def _tokens(request: HttpRequest, actor: Actor, error: ShuduError | None = None, secret: str = "") -> HttpResponse:
-    rows = queries.tokens(actor, actor.party)
-    context = {"tokens": rows, "values": values(request), "secret": secret}
+    page = newest(request, queries.token_rows(actor, actor.party))
+    context = {"page": page, "values": values(request), "secret": secret}
     context |= again(error) if error else {"key": new_key()}
     return render(request, "tokens.html", context, status=status_of(error) if error else 200)
 
@@ -76,9 +75,9 @@ def revoke(request: HttpRequest, actor: Actor, token_id: str) -> HttpResponse:
 def statement(request: HttpRequest, actor: Actor) -> HttpResponse:
     """Every transfer that touched the organisation's money, newest first."""
     accounts.require_readable(actor, actor.party)
-    lines = accounts.statement(actor.party, MONEY)[::-1]
-    balance = accounts.balance(actor.party, MONEY)
-    purposes = accounts.purposes(line.reference for line in lines[:SHOWN])
+    found = accounts.newest(actor.party, MONEY, SHOWN + 1, before=asked(request) or None)
+    page = listed(request, found, "transfer")
+    purposes = accounts.purposes(line.reference for line in page.rows)
     orders = {reference: purpose.rpartition(" ")[2] for reference, purpose in purposes.items()}
-    shown = {"lines": lines[:SHOWN], "more": len(lines) > SHOWN, "balance": balance, "orders": orders}
+    shown = {"page": page, "balance": accounts.balance(actor.party, MONEY), "orders": orders}
     return render(request, "statement.html", shown)

@@ -27,8 +27,8 @@ SHOWN = 50
 @acts
 def releases(request: HttpRequest, actor: Actor) -> HttpResponseBase:
     """What waits for this organisation's decision, the most urgent first."""
-    rows = list(queries.held(actor)[:SHOWN])
-    return render(request, "releases.html", {"rows": rows})
+    rows = queries.held(actor)
+    return render(request, "releases.html", {"rows": rows[:SHOWN], "total": rows.count(), "shown": SHOWN})
 
 
 @require_safe

@@ -67,18 +67,17 @@ def changes(request: HttpRequest, actor: Actor, asset_id: str) -> HttpResponse:
     """What a version (`?version=`) changed of the one before it: columns, and rows for who may read them."""
     asset = queries.asset(actor, asset_id)
     number = request.GET.get("version", "")
-    versions = queries.versions_of(asset.id)
-    row = next((one for one in versions if one.id == number), None)
-    if row is None:
+    row = queries.version(actor, number[:64])
+    if row.binding.asset_id != asset.id:
         raise not_found("版本", "version", number[:64])
     context = {"asset": asset, "version": row, "own": asset.owner == actor.party, "key": new_key()}
-    if row is versions[-1]:  # the first changed nothing
+    if row.number == 1:  # the first changed nothing
         return render(request, "changes.html", context)
     try:
         found = queries.difference(actor, row.id, limit=SHOWN)
     except Conflict as error:
         return render(request, "changes.html", context | {"error": error}, status=status_of(error))
-    before = next(one for one in versions if one.id == found.old)
+    before = queries.version_row(found.old)
     return render(request, "changes.html", context | {"found": found, "before": before})
 
 

@@ -113,7 +113,7 @@ def test_another_party_manages_nothing_here(operator: Actor, party: Party) -> No
     with pytest.raises(NotFound):
         actions.issue_token(other, IssueToken(party=party.id))
     with pytest.raises(Refused):
-        queries.tokens(other, party.id)
+        queries.token_rows(other, party.id)
     token = actions.issue_token(operator, IssueToken(party=party.id))
     with pytest.raises(NotFound):
         actions.revoke_token(other, token.id)
