@@ -22,6 +22,7 @@ from .codes import REVOCATION_REASONS
 from .evaluation import ProposedUse, evaluate
 from .lines import Line, compose, compose_table
 from .models import Agreement, Offer, OfferLine
+from .openings import Exposure, exposure, opened
 from .operands import day_and_time
 from .reading import from_json
 from .terms import for_assignee, terms_sha256, to_json
@@ -48,17 +49,32 @@ def draft(actor: Actor, request: DraftOffer) -> Offer:
     return _drafted(actor, compose(request, data, model, until), title, request.price_fen, dict(request.split), until)
 
 
-@action(Permission.OFFER_DRAFT, Event.OFFER_DRAFTED)
-def draft_table(actor: Actor, request: DraftTable) -> Offer:
-    """Draft an offer that hands rows of one's own table over, as its terms show them. Raises as `draft` does."""
-    require(actor, Permission.OFFER_DRAFT)
-    data = catalog.offered(actor, request.data)
-    refuse_unless(_drafts(actor, data, data))
-    refuse_unless(catalog.may_offer(data.owner, data.asset))
+def _exposed(actor: Actor, request: DraftTable) -> Exposure | None:
+    """Measure before the transaction opens: nobody waits for a scan of a large table."""
+    data = _own_table(actor, request)
+    return exposure(data, queries.table_view(data, request), request.quasi)
+
+
+@action(Permission.OFFER_DRAFT, Event.OFFER_DRAFTED, prepare=_exposed)
+def draft_table(actor: Actor, request: DraftTable, *, prepared: Exposure | None) -> Offer:
+    """Draft an offer that hands rows of one's own table over, as its terms show them. Raises as `draft` does.
+
+    Raises `Refused` (`offer.anonymity`) where the rows would set people apart and nobody has acknowledged it.
+    """
+    data = _own_table(actor, request)
+    refuse_unless(opened(prepared, request.acknowledged_k))
     until = _ends(request.until)
     split = {"provider": request.provider, "modeller": 0, "platform": 100 - request.provider}
     line = compose_table(request, data, until)
     return _drafted(actor, (line,), data.title, request.price_fen, split, until)
+
+
+def _own_table(actor: Actor, request: DraftTable) -> Offered:
+    require(actor, Permission.OFFER_DRAFT)
+    data = catalog.offered(actor, request.data)
+    refuse_unless(_drafts(actor, data, data))
+    refuse_unless(catalog.may_offer(data.owner, data.asset))
+    return data
 
 
 def _ends(last: date) -> datetime:

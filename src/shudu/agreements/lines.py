@@ -13,9 +13,9 @@ from shudu.catalog.types import Offered
 from shudu.lake.types import Mask, Sensitivity
 from shudu.policy.types import Invalid, Text
 
-from .codes import OnRevocation, UseAction
+from .codes import Basis, OnRevocation, Purpose, UseAction
 from .terms import ALL, Onward, Release, Terms, Use, Window, make, shown
-from .types import DraftOffer, DraftTable
+from .types import DraftOffer, DraftTable, TableRows
 from .where import spans_of
 
 # Statistical disclosure control: at least ten entities in a released group, fifty where it is grouped by something
@@ -88,8 +88,10 @@ def compose(draft: DraftOffer, data: Offered, model: Offered, until: datetime) -
     )
 
 
-def compose_table(draft: DraftTable, data: Offered, until: datetime) -> Line:
-    """The only line of an offer that hands rows over; `Invalid` names what is amiss."""
+def use_of_rows(
+    draft: TableRows, data: Offered, purposes: frozenset[Purpose], bases: frozenset[Basis], runs: int, window: Window
+) -> Use:
+    """To read and download these rows, shown so; `Invalid` names what is amiss."""
     _check_kind("data", data, "table", Text("数据", "data"))
     known = [column.name for column in data.columns]
     names = draft.columns or tuple(known)
@@ -109,18 +111,24 @@ def compose_table(draft: DraftTable, data: Offered, until: datetime) -> Line:
         )
     personal = {column.name for column in data.columns if column.sensitivity is not None}
     masks = dict.fromkeys(personal - draft.clear, Mask.WHOLE) | draft.masks
-    use = Use(
+    return Use(
         assignee=None,
-        purposes=draft.purposes,
-        bases=draft.bases,
+        purposes=purposes,
+        bases=bases,
         actions=frozenset({UseAction.READ, UseAction.DOWNLOAD}),
         **shown(names, masks, draft.clear),
         rows=spans_of(draft.where, data.columns, data.entity_key),
         models=ALL,
         release=None,
-        runs=draft.runs,
-        window=Window(from_=None, until=until),
+        runs=runs,
+        window=window,
     )
+
+
+def compose_table(draft: DraftTable, data: Offered, until: datetime) -> Line:
+    """The only line of an offer that hands rows over; raises as `use_of_rows`."""
+    window = Window(from_=None, until=until)
+    use = use_of_rows(draft, data, draft.purposes, draft.bases, draft.runs, window)
     onward = Onward(
         purposes=draft.purposes,
         actions=frozenset({UseAction.READ, UseAction.DOWNLOAD}),

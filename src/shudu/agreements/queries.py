@@ -9,22 +9,25 @@ from typing import Any
 from django.db.models import F, Max, Q, QuerySet
 
 from shudu.catalog import queries as catalog
+from shudu.catalog.types import Offered
+from shudu.lake.types import View
 from shudu.policy import clock
 from shudu.policy.permissions import Permission
 from shudu.policy.rules import decide, visible
 from shudu.policy.types import Actor, Decision, Text, not_found
 
-from .codes import REVOCATION_REASONS, OnRevocation
+from .codes import REVOCATION_REASONS, Basis, OnRevocation, Purpose
 from .evaluation import ProposedUse, evaluate, evaluate_onward
-from .lines import Line, compose
+from .lines import Line, compose, use_of_rows
 from .models import Agreement as Agreement
 from .models import Offer as Offer
 from .models import OfferLine as OfferLine
 from .operands import day_and_time
 from .order import onward_of
 from .reading import from_json, onward_from_json
-from .terms import Nothing, Onward, Terms
-from .types import DraftOffer
+from .terms import Nothing, Onward, Terms, Window
+from .types import DraftOffer, TableRows
+from .view import view_of
 
 
 def offer(actor: Actor, offer_id: str) -> Offer:
@@ -56,6 +59,13 @@ def preview(actor: Actor, request: DraftOffer) -> tuple[Line, Line]:
     """The two lines `draft` would make of this, for assets the actor may see; writes nothing. Raises as `draft`."""
     data, model = (catalog.offered(actor, asset) for asset in (request.data, request.model))
     return compose(request, data, model, clock.end_of_day(request.until))
+
+
+def table_view(data: Offered, request: TableRows) -> View:
+    """What `draft_table` would let leave of this table, whatever for. Raises as it does."""
+    window = Window(from_=None, until=None)
+    use = use_of_rows(request, data, frozenset(Purpose), frozenset(Basis), 1, window)
+    return view_of(use, data.columns, rows_leave=True)
 
 
 def offer_row(offer_id: str) -> Offer:

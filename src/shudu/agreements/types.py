@@ -33,6 +33,7 @@ from .codes import (
     UseAction,
 )
 from .evaluation import ProposedUse, evaluate, evaluate_onward
+from .openings import Exposure, register_exposure
 from .operands import OPERANDS, Operand, onward_plain_words, plain_words
 from .order import covers, meet, onward_meet, onward_of
 from .reading import from_json, onward_from_json
@@ -53,7 +54,7 @@ from .terms import (
     to_json,
 )
 from .view import view_of
-from .where import MOST_CONDITIONS, Condition_, Where
+from .where import MOST_CONDITIONS, Condition_, Where, masks_of
 
 __all__ = [
     "ACTIONS",
@@ -71,6 +72,7 @@ __all__ = [
     "DraftOffer",
     "DraftTable",
     "Every",
+    "Exposure",
     "Metric",
     "Nothing",
     "OnRevocation",
@@ -83,6 +85,7 @@ __all__ = [
     "RevocationReason",
     "Span",
     "Table",
+    "TableRows",
     "Terms",
     "Use",
     "UseAction",
@@ -93,6 +96,7 @@ __all__ = [
     "evaluate_onward",
     "from_json",
     "make",
+    "masks_of",
     "meet",
     "onward_from_json",
     "onward_meet",
@@ -100,6 +104,7 @@ __all__ = [
     "onward_plain_words",
     "onward_to_json",
     "plain_words",
+    "register_exposure",
     "terms_sha256",
     "to_json",
     "view_of",
@@ -193,12 +198,12 @@ class DraftOffer(BaseModel):
         return self
 
 
-class DraftTable(BaseModel):
-    """An offer to hand over rows of a table, by its owner: to be read and downloaded as the terms show them.
+class TableRows(BaseModel):
+    """Rows of a table as somebody else is to see them, and by what they might know a person.
 
     `columns`: none named means all. `masks`: presets by column; a column found to hold personal data that is neither
-    masked here nor named in `clear` is masked whole. `where` as in `DraftOffer`. `price_fen` is per delivery, in 分;
-    `runs` deliveries per agreement; `provider` percent of the price go to the owner, the rest to the exchange.
+    masked here nor named in `clear` is masked whole. `where` as in `DraftOffer`. `quasi`: by which columns somebody may
+    know a person (None: as suggested).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -208,11 +213,22 @@ class DraftTable(BaseModel):
     masks: dict[str, Mask] = {}
     clear: frozenset[str] = frozenset()
     where: Annotated[tuple[Condition_, ...], Field(max_length=MOST_CONDITIONS)] = ()
+    quasi: tuple[str, ...] | None = None
+
+
+class DraftTable(TableRows):
+    """An offer to hand over rows of a table, by its owner: to be read and downloaded as the terms show them.
+
+    `price_fen` is per delivery, in 分; `runs` deliveries per agreement; `provider` per cent go to its owner, the rest
+    to the exchange. `acknowledged_k`: the smallest class of the report, said back where it is too small.
+    """
+
     purposes: Annotated[frozenset[Purpose], _codes(PURPOSES)]
     bases: Annotated[frozenset[Basis], _codes(BASES)]
     runs: int
     until: date
     price_fen: int
+    acknowledged_k: int | None = None
     provider: Annotated[int, Field(ge=0, le=100)] = 90
 
     @model_validator(mode="after")

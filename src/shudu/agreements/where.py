@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictFloat, StrictInt, StrictStr
 
-from shudu.lake.types import Column, Condition, Op, Sensitivity, typed
+from shudu.lake.types import Column, Condition, Mask, Op, Sensitivity, typed
 from shudu.policy.types import Invalid, Text
 
 from .spans import Name, Span, conjunction
@@ -159,6 +159,25 @@ def _conditions(span: Span) -> Iterable[Condition]:
     yield from (Condition(span.column, op, (end,)) for op, end in ends.items() if end is not None)
     for value in sorted(span.except_ or (), key=lambda value: (isinstance(value, str), value)):
         yield Condition(span.column, Op.NE, (value,))
+
+
+def masks_of(given: Iterable[str]) -> dict[str, Mask]:
+    """`column=preset`, each column once."""
+    masks: dict[str, Mask] = {}
+    for each in given:
+        column, _, preset = each.rpartition("=")
+        if not column or column in masks or preset not in list(Mask):
+            raise Invalid(
+                "offer.mask",
+                Text(f"遮盖的写法不正确：{each}。", f"A mask is not written right: {each}."),
+                Text(
+                    f"写成 列=方式，每列一次；方式有：{'、'.join(Mask)}。",
+                    f"Write column=preset, each column once; presets are: {', '.join(Mask)}.",
+                ),
+                {"field": "masks"},
+            )
+        masks[column] = Mask(preset)
+    return masks
 
 
 def _unreadable() -> Invalid:

@@ -8,6 +8,7 @@ import typer
 from typer.exceptions import TyperException
 
 from . import (
+    anonymity,
     assets,
     backup,
     batches,
@@ -39,6 +40,7 @@ for command in house.app.registered_commands:
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
 app.command("publish")(assets.publish)
+assets.assets.command("anonymity")(anonymity.anonymity)
 app.add_typer(assets.assets, name="assets")
 app.add_typer(assets.models, name="models")
 app.add_typer(uploads.app, name="uploads")

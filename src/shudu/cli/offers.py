@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from shudu.lake.types import Mask
 from shudu.policy.types import Invalid, Text
 
 from .listing import After, Limit, part, show, stamp
@@ -19,6 +18,13 @@ if TYPE_CHECKING:
 
 offers = typer.Typer(no_args_is_help=True, help="Offers (上架).")
 agreements = typer.Typer(no_args_is_help=True, help="Agreements (交易合同).")
+
+
+def mask_pairs(given: list[str] | None) -> dict[str, Any]:
+    """`column=preset` for each of them."""
+    from shudu.agreements.types import masks_of
+
+    return dict(masks_of(given or []))
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -37,25 +43,6 @@ def _split(text: str) -> dict[str, int]:
             )
         shares[role] = int(share)
     return shares
-
-
-def masks_of(given: list[str]) -> dict[str, str]:
-    """`column=preset`, each column once."""
-    masks: dict[str, str] = {}
-    for each in given:
-        column, _, preset = each.rpartition("=")
-        if not column or column in masks or preset not in list(Mask):
-            raise Invalid(
-                "offer.mask",
-                Text(f"遮盖的写法不正确：{each}。", f"A mask is not written right: {each}."),
-                Text(
-                    f"写成 列=方式，每列一次；方式有：{'、'.join(Mask)}。",
-                    f"Write column=preset, each column once; presets are: {', '.join(Mask)}.",
-                ),
-                {"field": "masks"},
-            )
-        masks[column] = preset
-    return masks
 
 
 @offers.command("create")
@@ -109,7 +96,7 @@ def create_offer(
             metrics=_names(metrics),
             review=review,
             where=tuple(where or ()),
-            masks=masks_of(mask or []),
+            masks=mask_pairs(mask),
         )
         actor = current.actor(_drafter(current, data))
         offer = actions.draft(actor, request, idempotency_key=key)
@@ -146,6 +133,10 @@ def create_table_offer(
         list[str] | None, typer.Option(metavar="X=PRESET", help="Show a column masked, such as phone=mobile.")
     ] = None,
     clear: Annotated[str, typer.Option(metavar="X,Y", help="Personal data to hand over as it is.")] = "",
+    quasi: Annotated[str, typer.Option(metavar="X,Y", help="Columns by which somebody may know a person.")] = "",
+    acknowledged_k: Annotated[
+        int | None, typer.Option(metavar="K", help="Offer it although the smallest class has only so many records.")
+    ] = None,
     provider: Annotated[int, typer.Option(metavar="PERCENT", help="The owner's share of the price.")] = 90,
     home: Home = None,
     as_: As = None,
@@ -161,7 +152,7 @@ def create_table_offer(
             DraftTable,
             data=data,
             columns=_names(columns),
-            masks=masks_of(mask or []),
+            masks=mask_pairs(mask),
             clear=_names(clear),
             where=tuple(where or ()),
             purposes=_names(purpose),
@@ -170,6 +161,8 @@ def create_table_offer(
             until=_day(until),
             price_fen=fen(price, "--price"),
             provider=provider,
+            quasi=_names(quasi) if quasi else None,
+            acknowledged_k=acknowledged_k,
         )
         offer = actions.draft_table(current.actor(_drafter(current, data)), request, idempotency_key=key)
         line = queries.lines(offer.id)[0]

@@ -4,20 +4,26 @@ Records that agree in all quasi-identifiers form a class. k is the size of the s
 smallest number of distinct sensitive values within a class (Machanavajjhala et al. 2007). The prosecutor's risk, of
 somebody known to be in the table, is 1 / k at worst; the marketer's, of all records together, classes / records
 (El Emam 2013). A missing value is a value like any other: it sets a record apart too.
+
+The engine counts, over the very view that would leave; no value comes out, only counts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any
+from typing import Any, Literal
 
-import pyarrow as pa
-import pyarrow.compute as pc
+from shudu.lake.types import Column, Mask, Sensitivity, View, quoted
+from shudu.policy.types import Invalid, Text
+
+from . import hints
 
 # Sizes below which a class is too small: for opening to everybody, and for use under conditions.
 OPEN_K, CONTROLLED_K = 20, 5
+MOST_QUASI = 8
+Grouped = Callable[[View, Sequence[str], Mapping[str, str], Mapping[str, str]], Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +37,7 @@ class Anonymity:
     records_alone: int
     below_open: int
     below_controlled: int
+    classes_below_controlled: int = 0
 
     @property
     def prosecutor(self) -> Fraction:
@@ -41,37 +48,120 @@ class Anonymity:
         return Fraction(self.classes, self.records) if self.records else Fraction(0)
 
     @property
-    def suits(self) -> str:
+    def suits(self) -> Literal["open", "controlled", "none"]:
         """The widest use this table may be put to: open, controlled, or none."""
         return "open" if self.k >= OPEN_K else "controlled" if self.k >= CONTROLLED_K else "none"
 
 
-def assess(table: pa.Table, quasi: Sequence[str], sensitive: Sequence[str] = ()) -> Anonymity:
-    """Judge a table by these quasi-identifiers; `sensitive` columns are those an attacker wants to learn.
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Mask this column so, and k becomes this."""
 
-    Without quasi-identifiers all records are one class. ValueError for a column that is both.
+    column: str
+    mask: Mask
+    k: int
+
+
+def assess(grouped: Grouped, view: View, quasi: Sequence[str], sensitive: Sequence[str] = ()) -> Anonymity:
+    """Judge a view by these quasi-identifiers; `sensitive` columns are those an attacker wants to learn.
+
+    Without quasi-identifiers all records are one class. Raises Invalid `anonymity.columns`.
     """
-    if both := set(quasi) & set(sensitive):
-        raise ValueError(f"both quasi-identifier and sensitive: {sorted(both)}")
-    rows = len(table)
-    if not rows:
-        return Anonymity(0, 0, 0, dict.fromkeys(sensitive, 0), 0, 0, 0)
-    wanted: list[Any] = [
-        ([], "count_all"),
-        *((name, "count_distinct", pc.CountOptions(mode="all")) for name in sensitive),
-    ]
-    classes = table.select([*quasi, *sensitive]).group_by(list(quasi)).aggregate(wanted)
-    sizes = classes.column("count_all")
-
-    def below(limit: int) -> int:
-        return pc.sum(pc.if_else(pc.less(sizes, limit), sizes, 0)).as_py() or 0
-
+    _check(view, quasi, sensitive)
+    each = {"size": "count(*)"}
+    for at, name in enumerate(sensitive):
+        column = quoted(name)
+        each[f"l{at}"] = f"count(DISTINCT {column}) + CAST(bool_or({column} IS NULL) AS INTEGER)"
+    below = "coalesce(sum(CASE WHEN size < {0} THEN size ELSE 0 END), 0)"
+    asked = {
+        "records": "coalesce(sum(size), 0)",
+        "classes": "count(*)",
+        "k": "coalesce(min(size), 0)",
+        "alone": below.format(2),
+        "open": below.format(OPEN_K),
+        "controlled": below.format(CONTROLLED_K),
+        "small": f"count(*) FILTER (size < {CONTROLLED_K})",
+        **{f"l{at}": f"coalesce(min(l{at}), 0)" for at in range(len(sensitive))},
+    }
+    found = {name: int(value) for name, value in grouped(view, quasi, each, asked).items()}
     return Anonymity(
-        records=rows,
-        classes=len(classes),
-        k=pc.min(sizes).as_py(),
-        diversity={name: pc.min(classes.column(f"{name}_count_distinct")).as_py() for name in sensitive},
-        records_alone=below(2),
-        below_open=below(OPEN_K),
-        below_controlled=below(CONTROLLED_K),
+        records=found["records"],
+        classes=found["classes"],
+        k=found["k"],
+        diversity={name: found[f"l{at}"] for at, name in enumerate(sensitive)},
+        records_alone=found["alone"],
+        below_open=found["open"],
+        below_controlled=found["controlled"],
+        classes_below_controlled=found["small"],
     )
+
+
+def towards(
+    grouped: Grouped, view: View, quasi: Sequence[str], columns: Sequence[Column], k: int = CONTROLLED_K
+) -> tuple[Step, ...]:
+    """Masks that bring the smallest class to `k`, the one that helps most first; as many as it takes, or all there are.
+
+    Greedy: the fewest masks are not promised. A date is tried by its year before it is hidden altogether.
+    """
+    dates = {column.name for column in columns if column.type == "DATE" or column.type.startswith("TIMESTAMP")}
+    steps: list[Step] = []
+    while True:
+        ways = [
+            (name, mask)
+            for name in quasi
+            for mask in ((Mask.YEAR, Mask.WHOLE) if name in dates else (Mask.WHOLE,))
+            if view.masks.get(name) not in (mask, Mask.WHOLE)
+        ]
+        if not ways:
+            return tuple(steps)
+        tried = [
+            Step(name, mask, assess(grouped, replace(view, masks={**view.masks, name: mask}), quasi).k)
+            for name, mask in ways
+        ]
+        best = max(tried, key=lambda step: step.k)
+        steps.append(best)
+        view = replace(view, masks={**view.masks, best.column: best.mask})
+        if best.k >= k:
+            return tuple(steps)
+
+
+def quasi_of(columns: Sequence[Column], view: View, key: str | None) -> tuple[str, ...]:
+    """Columns by which somebody may know a person: what hints at one by its name, and what is left of personal data."""
+    shown = {column.name for column in columns} if view.columns is None else set(view.columns)
+    found = [
+        column.name
+        for column in columns
+        if column.name in shown - {key}
+        and view.masks.get(column.name) is not Mask.WHOLE
+        and column.sensitivity != Sensitivity.SENSITIVE
+        and (column.sensitivity is not None or hints.QUASI.fits(column.name))
+    ]
+    return tuple(found[:MOST_QUASI])
+
+
+def sensitive_of(columns: Sequence[Column], view: View) -> tuple[str, ...]:
+    """The columns an attacker would want to learn, as far as they are shown."""
+    return tuple(
+        column.name
+        for column in columns
+        if column.sensitivity == Sensitivity.SENSITIVE
+        and (view.columns is None or column.name in view.columns)
+        and view.masks.get(column.name) is not Mask.WHOLE
+    )
+
+
+def _check(view: View, quasi: Sequence[str], sensitive: Sequence[str]) -> None:
+    shown = None if view.columns is None else set(view.columns)
+    wrong = sorted({*quasi, *sensitive} - shown) if shown is not None else []
+    wrong += sorted(set(quasi) & set(sensitive)) + [name for name in quasi if list(quasi).count(name) > 1][:1]
+    if wrong or len(quasi) > MOST_QUASI:
+        named = "、".join(wrong), ", ".join(wrong)
+        raise Invalid(
+            "anonymity.columns",
+            Text(
+                f"准标识符至多 {MOST_QUASI} 列，须为提供的列，且不同时是敏感列：{named[0]}。",
+                f"At most {MOST_QUASI} quasi-identifiers, all shown and none of them sensitive too: {named[1]}.",
+            ),
+            Text("请改选列。", "Choose other columns."),
+            {"columns": wrong},
+        )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
-from ninja import Router
+from ninja import Query, Router
 from pydantic import BaseModel
 
+from shudu.agreements.types import TableRows, masks_of
 from shudu.catalog import queries as catalog
+from shudu.lake.types import Mask
 from shudu.policy.api import Call, Said, named
 from shudu.policy.types import NotFound, Text
 
@@ -92,6 +94,79 @@ def _said(row: Indicator) -> dict[str, Any]:
 @quality.get("/{asset}/quality", response=Quality, **named("数据质量", "The quality of a table"))
 def get_quality(request: Call, asset: str) -> Quality:
     return _quality(request, asset)
+
+
+class MaskStep(BaseModel):
+    """Mask this column so, after those before it, and the smallest class becomes `k`."""
+
+    column: str
+    mask: Mask
+    k: int
+
+
+class AnonymityReport(BaseModel):
+    """What rows would still tell of single people. `k`: the smallest class of records that agree in all of `quasi`;
+    `l`: the fewest distinct values within a class, by sensitive column. Counts only, never a value."""
+
+    quasi: list[str]
+    least: int
+    records: int
+    classes: int
+    k: int
+    l: dict[str, int]  # noqa: E741 - the field's own word
+    records_alone: int
+    classes_below_least: int
+    records_at_risk: int
+    prosecutor_risk: float
+    marketer_risk: float
+    suits: Literal["open", "controlled", "none"]
+    steps: list[MaskStep]
+
+    @classmethod
+    def of(cls, made: queries.Report) -> AnonymityReport:
+        found = made.found
+        return cls(
+            quasi=list(made.quasi),
+            least=made.least,
+            records=found.records,
+            classes=found.classes,
+            k=found.k,
+            l=found.diversity,
+            records_alone=found.records_alone,
+            classes_below_least=found.classes_below_controlled,
+            records_at_risk=found.below_controlled,
+            prosecutor_risk=float(found.prosecutor),
+            marketer_risk=float(found.marketer),
+            suits=found.suits,
+            steps=[MaskStep(column=step.column, mask=step.mask, k=step.k) for step in made.steps],
+        )
+
+
+class Asked(BaseModel):
+    """The rows as they would be offered; masks as `column=preset`. Without `quasi` the suggested columns are taken."""
+
+    columns: list[str] = []
+    where: list[str] = []
+    mask: list[str] = []
+    clear: list[str] = []
+    quasi: list[str] | None = None
+
+
+@quality.get(
+    "/{asset}/anonymity", response=AnonymityReport, **named("匿名性报告", "What rows still tell of single people")
+)
+def get_anonymity(request: Call, asset: str, query: Query[Asked]) -> AnonymityReport:
+    """k-anonymity and l-diversity of what an offer would hand over, for the table's owner."""
+    row = catalog.asset(request.auth, asset)
+    rows = TableRows(
+        data=row.id,
+        columns=tuple(query.columns),
+        masks=masks_of(query.mask),
+        clear=frozenset(query.clear),
+        where=tuple(query.where),  # type: ignore[arg-type]  # lines are read as conditions
+        quasi=None if query.quasi is None else tuple(query.quasi),
+    )
+    return AnonymityReport.of(queries.anonymity(request.auth, rows))
 
 
 _RULES = {"rules": [{"rule": "range", "column": "tenure", "min": 0, "max": 600}]}

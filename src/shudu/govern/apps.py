@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING
 from django.apps import AppConfig
 
 if TYPE_CHECKING:
-    from shudu.lake.types import Column
+    from shudu.agreements.types import Exposure
+    from shudu.catalog.types import Offered
+    from shudu.lake.types import Column, View
 
     from .observers import KeyObserver, LevelObserver, QualityObserver
     from .profile import ProfileObserver
@@ -16,6 +18,7 @@ class GovernConfig(AppConfig):
     label = "govern"
 
     def ready(self) -> None:
+        from shudu.agreements.types import register_exposure
         from shudu.lake.queries import register_observer
 
         from . import rules
@@ -24,7 +27,14 @@ class GovernConfig(AppConfig):
         register_observer("level", _level)
         register_observer("quality", _quality)
         register_observer("profile", _profile)
+        register_exposure(_exposure)
         rules.register()
+
+
+def _exposure(data: Offered, view: View, quasi: tuple[str, ...] | None) -> Exposure:
+    from .exposure import exposure
+
+    return exposure(data, view, quasi)
 
 
 # Observers compute on columns: what they do that with is loaded when the first table is written.

@@ -59,3 +59,11 @@ FINANCE = Hint(
     ("bank account", "account balance", "bank card", "credit score", "credit history", "credit limit", "income",
      "salary", "wage", "wages", "loan", "loans", "mortgage", "debt", "deposit", "deposits", "iban", "net worth"),
 )  # fmt: skip
+# What others may know a person by, together with more of the same (GB/T 37964-2019, 准标识符).
+QUASI = Hint(
+    ("性别", "年龄", "出生", "生日", "区县", "区划", "地区", "区域", "街道", "社区", "邮编", "邮政编码", "民族", "籍贯",
+     "职业", "婚姻", "学历", "车牌"),
+    ("gender", "sex", "age", "birth", "birthday", "birthdate", "dob", "district", "region", "county", "street",
+     "postcode", "zip", "postal code", "ethnicity", "nationality", "occupation", "profession", "marital", "education",
+     "plate", "latitude", "longitude"),
+)  # fmt: skip

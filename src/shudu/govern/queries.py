@@ -8,12 +8,19 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
+from shudu.agreements import queries as agreements
+from shudu.agreements.types import TableRows
 from shudu.catalog import queries as catalog
 from shudu.catalog.queries import Asset
 from shudu.catalog.types import CoreFields
 from shudu.policy import clock
+from shudu.policy.permissions import Permission
+from shudu.policy.rules import decide, refuse_unless
 from shudu.policy.types import Actor, Text
 
+from .anonymity import CONTROLLED_K
+from .exposure import Report as Report
+from .exposure import report
 from .models import Assessment, QualityRules
 from .quality import Count, Score, score
 
@@ -50,6 +57,17 @@ def of(asset: Asset) -> Quality | None:
         if each is not None and each.indicator not in held:
             counts.append(each)
     return Quality(version.id, score(counts, weights()), declared if assessed else None)
+
+
+def anonymity(actor: Actor, request: TableRows, least: int = CONTROLLED_K) -> Report:
+    """What rows offered so would still tell of single people: for the owner of the table alone, and only counts.
+
+    Raises Refused for anybody else, Invalid as `agreements.actions.draft_table` and `anonymity.assess` do.
+    """
+    asset = catalog.asset(actor, request.data)
+    refuse_unless(decide(actor, Permission.QUALITY_DECLARE, asset))
+    data = catalog.shape(asset.id)
+    return report(data, agreements.table_view(data, request), request.quasi, least)
 
 
 def weights() -> dict[str, int]:

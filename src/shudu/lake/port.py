@@ -117,6 +117,19 @@ class TableStore(Protocol):
         """One answer to each of these SQL aggregates over what the view shows, by name, all in one scan."""
         ...
 
+    def measure_groups(
+        self,
+        files: Sequence[StoredFile],
+        place: Place,
+        view: View,
+        by: Sequence[str],
+        each: Mapping[str, str],
+        aggregates: Mapping[str, str],
+    ) -> dict[str, Any]:
+        """Group what the view shows `by` columns (a missing value is one too; by none: one group, or none of no rows),
+        take the SQL aggregates `each` of every group, and answer each of `aggregates` over those."""
+        ...
+
     def export_ipc(self, files: Sequence[StoredFile], place: Place, view: View, target: Path) -> int:
         """Write exactly what the view shows to an uncompressed Arrow IPC file; returns the rows."""
         ...

@@ -20,7 +20,7 @@ from shudu.policy.types import Conflict, Text, Unavailable
 
 from .coltypes import quoted
 from .folders import sync
-from .types import StoredFile
+from .types import Place, StoredFile
 from .view import View, condition, projected
 
 BATCH_ROWS = 65_536
@@ -156,3 +156,20 @@ def damaged(file: StoredFile) -> Conflict:
         Text("请从备份恢复该文件；在此之前不会使用它。", "Restore it from a backup; it is not used until then."),
         {"file": file.path},
     )
+
+
+def taken() -> Conflict:
+    return Conflict(
+        "lake.exists",
+        Text(
+            "这个版本已经存有其他内容，存储的版本不能更改。",
+            "This version already holds something else; a stored version never changes.",
+        ),
+        Text("请作为新版本发布。", "Publish it as a new version."),
+    )
+
+
+def as_stored(place: Place, name: str, data: bytes, plain: bytes | None) -> StoredFile:
+    digest = hashlib.sha256(data).hexdigest()
+    plain_digest = None if plain is None else hashlib.sha256(plain).hexdigest()
+    return StoredFile(name, str(place.path_of(name)), len(data), digest, plain_sha256=plain_digest)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,32 +12,32 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet
 
-from shudu.policy.types import Conflict, Invalid, Text
+from shudu.policy.types import Invalid
 
 from . import arrival, combining, comparing, folders, handing, ingest, rechecking, swift
 from .arrival import no_key
 from .engine import connect, explained, one, parquet
-from .handing import Handed
+from .handing import Handed, measured
 from .keys import new_secret, seal, unseal
 from .port import DataKeys as DataKeys
 from .port import TableStore as TableStore
 from .reading import (
+    as_stored,
     batches,
     check,
     copy_checked,
-    file_sha256,
     is_encrypted_parquet,
     read_checked,
     replacing,
     selected,
     tables_of,
+    taken,
     types_of,
     write_ipc,
 )
 from .rechecking import Sheet
 from .types import (
     Base,
-    Column,
     ColumnRecipe,
     Difference,
     Fault,
@@ -214,7 +212,7 @@ class DuckDBStore:
     def _writing(self, place: Place, encrypted: bool) -> Iterator[tuple[Path, duckdb.DuckDBPyConnection]]:
         """A staging folder and an engine; the folder's `files` become the version when the block ends well."""
         if self._folder(place).exists():
-            raise _exists()
+            raise taken()
         secret = self.keys.create(place) if encrypted else None
         with folders.staging(self._lake) as folder:
             with connect(folder / "spill", secret=secret) as connection:
@@ -237,7 +235,7 @@ class DuckDBStore:
                 for name, content in files.items():
                     data = seal(secret, content, _context(place, name)) if secret else content
                     (folder / "files" / name).write_bytes(data)
-                    stored.append(_stored(place, name, data, content if secret else None))
+                    stored.append(as_stored(place, name, data, content if secret else None))
                 try:
                     folders.publish(self._lake, folder / "files", self._folder(place))
                 except folders.Taken:
@@ -257,6 +255,22 @@ class DuckDBStore:
             answer = one(connection, f"SELECT {', '.join(aggregates.values())} FROM {seen}")  # noqa: S608 - ours
         return dict(zip(aggregates, answer, strict=True))
 
+    def measure_groups(
+        self,
+        files: Sequence[StoredFile],
+        place: Place,
+        view: View,
+        by: Sequence[str],
+        each: Mapping[str, str],
+        aggregates: Mapping[str, str],
+    ) -> dict[str, Any]:
+        with (
+            explained(),
+            folders.staging(self._lake) as folder,
+            self._table(files, place, folder / "spill") as (connection, table),
+        ):
+            return measured(connection, table, view, by, each, aggregates)
+
     def export_ipc(self, files: Sequence[StoredFile], place: Place, view: View, target: Path) -> int:
         with explained(), self._batches(files, place, view) as batches:
             return write_ipc(batches, target)
@@ -266,30 +280,17 @@ class DuckDBStore:
     ) -> Handed:
         with explained(), self._table(files, place) as (connection, table):
             if self._folder(target).exists():
-                raise _exists()
+                raise taken()
             types = types_of(connection, table)  # before the rows: another query would end their stream
             reader = batches(connection, table, view)
-            columns = tuple(
-                Column(field.name, "VARCHAR" if field.name in view.masks else types[field.name], True)
-                for field in reader.schema
-            )
             if encrypted:
-                opened = {handing.CSV: io.BytesIO(), handing.PARQUET: io.BytesIO()}
-                rows = handing.write(reader, dict(opened), handing.LARGEST_SEALED)
-                contents = {name: sink.getvalue() for name, sink in opened.items()}
+                rows, contents = handing.in_memory(reader)
                 stored = self.write_files(contents, target, encrypted=True)
             else:
                 with folders.staging(self._lake) as folder:
-                    with ExitStack() as held:
-                        paths = {name: folder / "files" / name for name in (handing.CSV, handing.PARQUET)}
-                        sinks = {name: held.enter_context(path.open("wb")) for name, path in paths.items()}
-                        rows = handing.write(reader, dict(sinks))
-                    stored = tuple(
-                        StoredFile(name, str(target.path_of(name)), path.stat().st_size, file_sha256(path))
-                        for name, path in paths.items()
-                    )
+                    rows, stored = handing.in_folder(reader, folder / "files", target)
                     self._publish(folder, target)
-        return Handed(stored, columns, rows)
+        return Handed(stored, handing.columns_of(reader, view, types), rows)
 
     def read_file(self, file: StoredFile, place: Place) -> bytes:
         with explained():
@@ -346,8 +347,10 @@ class DuckDBStore:
             yield batches(connection, table, view)
 
     @contextmanager
-    def _table(self, files: Sequence[StoredFile], place: Place) -> Iterator[tuple[duckdb.DuckDBPyConnection, str]]:
-        """A version's tables as one in SQL, of files whose digests were checked."""
+    def _table(
+        self, files: Sequence[StoredFile], place: Place, spill: Path | None = None
+    ) -> Iterator[tuple[duckdb.DuckDBPyConnection, str]]:
+        """A version's tables as one in SQL, of files whose digests were checked; `spill` takes what memory does not."""
         paths = [self._path(file, place) for file in files]
         for path, file in zip(paths, files, strict=True):
             check(path, file)
@@ -358,20 +361,20 @@ class DuckDBStore:
                 yield connection, "opened"
             return
         encrypted = any(is_encrypted_parquet(path) for path in paths)
-        with connect(secret=self.keys.secret(place) if encrypted else None) as connection:
+        with connect(spill, secret=self.keys.secret(place) if encrypted else None) as connection:
             yield connection, parquet(paths, encrypted=encrypted, fields=fields_in(files))
 
     def _same(self, files: Mapping[str, bytes], place: Place, encrypted: bool) -> tuple[StoredFile, ...]:
         """What lies at `place`, if it is exactly `files`: a step that is tried again finds its work done."""
         folder = self._folder(place)
         if {path.name for path in folder.iterdir()} != set(files):
-            raise _exists()
+            raise taken()
         stored = []
         for name, content in files.items():
             data = (folder / name).read_bytes()
-            file = _stored(place, name, data, content if encrypted else None)
+            file = as_stored(place, name, data, content if encrypted else None)
             if self._opened(data, file, place) != content:
-                raise _exists()
+                raise taken()
             stored.append(file)
         return tuple(stored)
 
@@ -384,7 +387,7 @@ class DuckDBStore:
         try:
             folders.publish(self._lake, staged / "files", self._folder(place))
         except folders.Taken:
-            raise _exists() from None
+            raise taken() from None
 
     @property
     def _lake(self) -> Path:
@@ -399,22 +402,5 @@ class DuckDBStore:
         return self.home / file.path
 
 
-def _stored(place: Place, name: str, data: bytes, plain: bytes | None) -> StoredFile:
-    digest = hashlib.sha256(data).hexdigest()
-    plain_digest = None if plain is None else hashlib.sha256(plain).hexdigest()
-    return StoredFile(name, str(place.path_of(name)), len(data), digest, plain_sha256=plain_digest)
-
-
 def _context(place: Place, name: str) -> tuple[str, ...]:
     return ("file", place.owner, place.asset, place.version, name)
-
-
-def _exists() -> Conflict:
-    return Conflict(
-        "lake.exists",
-        Text(
-            "这个版本已经存有其他内容，存储的版本不能更改。",
-            "This version already holds something else; a stored version never changes.",
-        ),
-        Text("请作为新版本发布。", "Publish it as a new version."),
-    )

@@ -115,7 +115,7 @@ def fits(span: Span) -> bool:
 
 
 @given(ROWS.filter(lambda rows: all(map(fits, rows))))
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_the_engine_keeps_the_rows_the_terms_hold(engine: duckdb.DuckDBPyConnection, rows: tuple[Span, ...]) -> None:
     everything = engine.execute("SELECT * FROM t").fetchall()
     expected = [

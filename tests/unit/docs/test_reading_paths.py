@@ -11,13 +11,15 @@ from shudu.lake.store import DuckDBStore, TableStore
 from unit.docs.test_structure import MODULES, name
 
 # Functions that answer with rows, or with something of rows, of a version's table.
-READING = {"read_table", "measure", "export_ipc", "recheck", "hand_over"}
+READING = {"read_table", "measure", "measure_groups", "export_ipc", "recheck", "hand_over"}
 # Those that hand out a stored file as it is, and what keeps them to files that are whole by right.
 WHOLE_FILES = {
     "read_file": "results, models' cards and evidence, each behind a rule of its own",
     "copy_file": "results",
     "table_bytes": "a file's rejected rows, for its owner",
 }
+# What takes whole tables: how two versions differ, which the catalogue shows their owner, and what makes a new version.
+TABLES = {"compare", "again"}
 OWNERS = {
     "catalog/correcting.py": "its owner's rejected rows, and whether a corrected key is in the table already",
     "collect/queries.py": "its owner's feed goes on behind the largest value of its watermark",
@@ -43,6 +45,12 @@ def test_whatever_reads_rows_takes_a_view() -> None:
         assert (str(getattr(signature.parameters.get("view"), "annotation", "")) == "View") == (method in READING)
     handing = {method for method, signature in methods() if "file" in signature.parameters}
     assert handing == set(WHOLE_FILES)
+    whole = {
+        method
+        for method, signature in methods()
+        if "Table" in {str(one.annotation) for one in signature.parameters.values()}
+    }
+    assert whole == TABLES
     assert {method for method, _ in methods()} <= set(dir(DuckDBStore))
 
 

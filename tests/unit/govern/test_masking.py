@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
 
 import duckdb
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shudu.govern.anonymity import assess
+from shudu.govern.anonymity import Anonymity, Grouped, assess, quasi_of, towards
 from shudu.govern.detectors import Kind
 from shudu.govern.masking import USUAL
 from shudu.lake.masks import PRESETS, WHOLE, Mask, masked
+from shudu.lake.types import Column, View
+from shudu.lake.view import projected
+from shudu.policy.types import Invalid
 
 
 @pytest.fixture(scope="module")
@@ -78,11 +84,33 @@ def test_every_kind_of_personal_column_has_a_usual_mask() -> None:
     assert set(USUAL.values()) <= set(PRESETS)
 
 
-rows = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from([None, 1, 2]), st.integers(0, 3)), max_size=60)
+rows = st.lists(
+    st.tuples(st.sampled_from("abc"), st.sampled_from([None, 1, 2]), st.sampled_from([None, 0, 1, 2])), max_size=60
+)
+
+
+def grouped(table: pa.Table) -> Grouped:
+    """As the lake does it, of a table in memory."""
+
+    def answer(view: View, by: Sequence[str], each: Mapping[str, str], asked: Mapping[str, str]) -> Mapping[str, Any]:
+        with duckdb.connect() as connection:
+            connection.register("t", table)
+            types = {name: type_ for name, type_, *_ in connection.execute("DESCRIBE t").fetchall()}
+            shown = ", ".join(f'{sql} AS "{name}"' for name, sql in projected(view, types).items())
+            inner = ", ".join(f'{sql} AS "{name}"' for name, sql in each.items())
+            groups = ", ".join(f'"{name}"' for name in by) or "1 = 1"
+            classes = f"(SELECT {inner} FROM (SELECT {shown} FROM t) GROUP BY {groups})"
+            sql = f"SELECT {', '.join(asked.values())} FROM {classes}"
+            found = connection.execute(sql).fetchone()
+        assert found is not None
+        return dict(zip(asked, found, strict=True))
+
+    return answer
 
 
 @given(rows)
-def test_k_and_l_are_those_one_counts_by_hand(found: list[tuple[str, int | None, int]]) -> None:
+@settings(max_examples=25, deadline=None)
+def test_k_and_l_are_those_one_counts_by_hand(found: list[tuple[str, int | None, int | None]]) -> None:
     table = pa.table(
         {
             "区": pa.array([row[0] for row in found], pa.string()),
@@ -90,24 +118,45 @@ def test_k_and_l_are_those_one_counts_by_hand(found: list[tuple[str, int | None,
             "病": pa.array([row[2] for row in found], pa.int64()),
         }
     )
-    classes: defaultdict[tuple[str, int | None], list[int]] = defaultdict(list)
+    classes: defaultdict[tuple[str, int | None], list[int | None]] = defaultdict(list)
     for district, age, illness in found:
         classes[district, age].append(illness)
     sizes = [len(each) for each in classes.values()]
-    made = assess(table, ["区", "岁"], ["病"])
+    made = assess(grouped(table), View(("区", "岁", "病")), ["区", "岁"], ["病"])
     assert made.records == len(found)
     assert made.classes == len(classes)
     assert made.k == min(sizes, default=0)
     assert made.diversity == {"病": min((len(set(each)) for each in classes.values()), default=0)}
     assert made.records_alone == sum(size for size in sizes if size < 2)
     assert made.below_controlled == sum(size for size in sizes if size < 5)
+    assert made.classes_below_controlled == sum(size < 5 for size in sizes)
     assert made.below_open == sum(size for size in sizes if size < 20)
 
 
+def judged(values: list[str], quasi: Sequence[str] = ("区",)) -> Anonymity:
+    return assess(grouped(pa.table({"区": values})), View(("区",)), quasi)
+
+
 def test_what_a_table_is_fit_for() -> None:
-    assert assess(pa.table({"区": ["a"] * 20}), ["区"]).suits == "open"
-    assert assess(pa.table({"区": ["a"] * 20 + ["b"] * 5}), ["区"]).suits == "controlled"
-    assert assess(pa.table({"区": ["a"] * 20 + ["b"] * 4}), ["区"]).suits == "none"
-    assert assess(pa.table({"区": ["a", "b"]}), []).k == 2
-    with pytest.raises(ValueError, match="both"):
-        assess(pa.table({"区": ["a"]}), ["区"], ["区"])
+    assert judged(["a"] * 20).suits == "open"
+    assert judged(["a"] * 20 + ["b"] * 5).suits == "controlled"
+    assert judged(["a"] * 20 + ["b"] * 4).suits == "none"
+    assert judged(["a", "b"], ()).k == 2
+    with pytest.raises(Invalid):
+        assess(grouped(pa.table({"区": ["a"]})), View(("区",)), ["区"], ["区"])
+    with pytest.raises(Invalid):
+        judged(["a"], ("别",))
+
+
+def test_the_masks_that_would_help_are_named_in_order_and_do() -> None:
+    born = [date(1980 + at % 2, 1 + at % 12, 1 + at % 28) for at in range(60)]
+    table = pa.table({"生日": born, "区县": [f"区{at % 30}" for at in range(60)], "别": ["x"] * 60})
+    columns = (Column("生日", "DATE", False), Column("区县", "VARCHAR", False), Column("别", "VARCHAR", False))
+    view = View(("生日", "区县", "别"))
+    quasi = quasi_of(columns, view, None)
+    assert quasi == ("生日", "区县")
+    steps = towards(grouped(table), view, quasi, columns)
+    assert [(step.column, step.mask) for step in steps][-1][0] in quasi
+    assert steps[-1].k >= 5
+    masked_view = View(view.columns, (), {step.column: step.mask for step in steps})
+    assert assess(grouped(table), masked_view, quasi).k == steps[-1].k

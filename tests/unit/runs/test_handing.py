@@ -16,16 +16,17 @@ import pytest
 from shudu.accounts import actions as accounts
 from shudu.accounts import queries as books
 from shudu.agreements import actions as agreements
-from shudu.agreements.types import DraftTable
+from shudu.agreements.types import DraftTable, TableRows
 from shudu.catalog import actions as catalog
 from shudu.catalog import queries as assets
 from shudu.catalog.types import PublishTable
 from shudu.exchange import actions as exchange
 from shudu.exchange import queries as orders
 from shudu.exchange.types import PlaceOrder
+from shudu.govern import queries as govern
 from shudu.lake import queries as lake
 from shudu.policy.models import Outbox
-from shudu.policy.types import Invalid, Refused
+from shudu.policy.types import Invalid, NotFound, Refused
 from shudu.runs import actions, queries
 from shudu.runs.models import Run
 from shudu.runs.worker import Worker, settle, spread_news
@@ -80,7 +81,8 @@ def files(run: Run) -> dict[str, bytes]:
 
 
 def test_what_the_agreement_shows_is_all_that_leaves(town: Market) -> None:
-    order = ordered(town, where=["tenure >= 30", "region = 东"], masks={"手机号": "mobile"})
+    seen = {"where": ["tenure >= 30", "region = 东"], "masks": {"手机号": "mobile"}, "acknowledged_k": 1}
+    order = ordered(town, **seen)
     run = handed(town, order)
     given = files(run)
     rows = list(csv.DictReader(io.StringIO(given["product.csv"].decode())))
@@ -112,7 +114,7 @@ def test_personal_data_nobody_spoke_of_is_masked_whole(town: Market) -> None:
 
 
 def test_personal_data_shown_as_it_is_has_to_be_named(town: Market) -> None:
-    order = ordered(town, columns=["no", "手机号"], clear=["手机号"])
+    order = ordered(town, columns=["no", "手机号"], clear=["手机号"], acknowledged_k=1)
     rows = list(csv.DictReader(io.StringIO(files(handed(town, order))["product.csv"].decode())))
     assert [row["手机号"] for row in rows] == PHONES
     assert list(rows[0]) == ["no", "手机号"]
@@ -157,3 +159,27 @@ def test_only_its_owner_offers_its_rows(town: Market) -> None:
     asked = DraftTable.model_validate({**given, "until": date(2026, 6, 30)})
     with pytest.raises(Refused):
         agreements.draft_table(town.operator, asked)
+
+
+def test_rows_that_set_people_apart_are_offered_only_by_who_says_so(town: Market) -> None:
+    shown = {"columns": ["手机号", "region", "tenure"], "masks": {"手机号": "mobile"}}
+    with pytest.raises(Refused) as caught:
+        offered(town, **shown)
+    assert caught.value.code == "offer.anonymity"
+    found = govern.anonymity(town.provider, TableRows(data=town.data, **shown))
+    assert found.quasi == ("手机号", "region")
+    assert (found.found.k, found.found.records, found.found.below_controlled) == (1, 40, 40)
+    assert [(step.column, step.mask, step.k) for step in found.steps] == [("手机号", "whole", 20)]
+    assert offered(town, **shown, acknowledged_k=1)
+    with pytest.raises(Refused):
+        offered(town, **shown, acknowledged_k=2)
+    assert offered(town, **{**shown, "masks": {"手机号": "whole"}})
+    # By columns of one's own choice, over the rows that would leave; and for nobody but the owner.
+    chosen = TableRows(data=town.data, quasi=("tenure",), where=["tenure < 10"])  # type: ignore[arg-type]
+    assert (
+        govern.anonymity(town.provider, chosen).found.records,
+        len(govern.anonymity(town.provider, chosen).steps),
+    ) == (10, 1)
+    for other in (town.buyer, town.modeller):
+        with pytest.raises((Refused, NotFound)):
+            govern.anonymity(other, chosen)
