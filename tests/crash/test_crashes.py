@@ -20,8 +20,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-def drive(*words: object) -> list[dict[str, Any]]:
-    done = subprocess.run([sys.executable, str(DRIVER), *map(str, words)], capture_output=True, text=True, check=False)
+def drive(*words: object, script: Path = DRIVER) -> list[dict[str, Any]]:
+    done = subprocess.run([sys.executable, str(script), *map(str, words)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-4000:]
     return [json.loads(line) for line in done.stdout.splitlines()]
 
@@ -56,8 +56,18 @@ def test_killed_at_every_point(home: Path, operation: str) -> None:
     survives(home, operation, MATRIX[operation][0], 1)
 
 
+@pytest.mark.parametrize("every", [pytest.param(11, id="some"), pytest.param(1, id="every", marks=pytest.mark.soak)])
+@pytest.mark.timeout(1600)
+def test_no_half_batch(home: Path, every: int) -> None:
+    holds(drive(home, every, script=DRIVER.with_name("batches.py")), 24, every)
+
+
 def survives(home: Path, operation: str, least: int, every: int) -> None:
-    whole, *trials = drive("matrix", home, operation, every)
+    holds(drive("matrix", home, operation, every), least, every)
+
+
+def holds(told: list[dict[str, Any]], least: int, every: int) -> None:
+    whole, *trials = told
     assert whole["points"] >= least, "it passes fewer points than it has steps: is the harness still in place?"
     assert len(trials) >= whole["points"] // every - 2, "it was to die at every one of these points"
     assert [trial for trial in (whole, *trials) if trial["wrong"]] == []
