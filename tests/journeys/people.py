@@ -1,4 +1,4 @@
-"""Fills a home for the people of `test_people`: an offer, a run that closed and one that broke off."""
+"""Fills a home for the people of `test_people`: an offer, a run that closed, one that is held, one that broke off."""
 
 # ruff: noqa: E402 — the home is opened before the rooms can be read
 from __future__ import annotations
@@ -58,23 +58,32 @@ table = catalog.publish(
 model = catalog.publish_model(
     here["modeller"], PublishModel(**file("scorecard.json"), title="流失评分", inputs=("tenure", "contract"))
 )
-offer = agreements.draft(
-    here["provider"],
-    DraftOffer(
-        data=table.id,
-        model=model.id,
-        group_by=("contract",),
-        purposes=["research"],
-        bases=["contract"],
-        runs=9,
-        until="2035-12-31",
-        price_fen=120001,
-        split={"provider": 60, "modeller": 30, "platform": 10},
-    ),
+terms = DraftOffer(
+    data=table.id,
+    model=model.id,
+    group_by=("contract",),
+    purposes=["research"],
+    bases=["contract"],
+    runs=9,
+    until="2035-12-31",
+    price_fen=120001,
+    split={"provider": 60, "modeller": 30, "platform": 10},
 )
-for who in ("provider", "modeller"):
-    agreements.accept(here[who], offer.id)
-order = exchange.place(here["buyer"], PlaceOrder(offer=offer.id, purpose="research"))
+
+
+def live(**changes: object) -> str:
+    offer = agreements.draft(here["provider"], terms.model_copy(update=changes))
+    for who in ("provider", "modeller"):
+        agreements.accept(here[who], offer.id)
+    return offer.id
+
+
+# One whose terms ask for a look each time: its run is held for the data's owner, and it is offered no more.
+looked_at = live(review=True, price_fen=100)
+asked = exchange.place(here["buyer"], PlaceOrder(offer=looked_at, purpose="research"))
+worker.settle(exchange.start_run(here["buyer"], asked.id).id)
+agreements.withdraw(here["provider"], looked_at)
+order = exchange.place(here["buyer"], PlaceOrder(offer=live(), purpose="research"))
 worker.settle(exchange.start_run(here["buyer"], order.id).id)
 # And one that broke off, as when the machine went down under it.
 broken = exchange.start_run(here["buyer"], order.id)

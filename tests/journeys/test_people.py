@@ -31,7 +31,7 @@ ENGLISH = {"locale": "en-GB"}
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """One home for everybody: an offer, a run that closed and one that broke off."""
+    """One home for everybody: an offer, a run that closed, one that is held and one that broke off."""
     with served(tmp_path_factory.mktemp("people"), PEOPLE.read_text("utf-8")) as address:
         yield address
 
@@ -84,6 +84,25 @@ def test_a_provider_publishes_offers_and_watches(person: Callable[..., Reader]) 
     provider.page.locator("main .list a").first.click()
     provider.page.wait_for_selector("ol.warp >> text=任务完成")
     assert provider.page.locator("ol.warp .receipt").count() >= 4  # a receipt at each step
+
+
+def test_the_owner_of_data_decides_about_a_held_result(person: Callable[..., Reader]) -> None:
+    """Wide, dark and in English it is only read; on a phone in Chinese it is let go. Both pages under axe."""
+    wrong = []
+    for mode in ("wide-dark-en", "phone-light-zh"):
+        provider = person("provider", **how(mode))
+        provider.go("/releases/")
+        wrong += provider.accessible()
+        provider.page.locator("main table a").first.click()
+        provider.page.wait_for_load_state()
+        assert provider.page.locator("main table").count() == 2, "the checks, and what would leave"
+        assert "mean_score" in provider.said()
+        wrong += [mode] * bool(shots().runs_off(provider.page)) + provider.accessible()
+    assert not wrong
+    provider.page.fill("[name=opinion]", "各组均可公开。")
+    provider.press("准予放行")
+    assert "已准予放行" in provider.said()
+    assert provider.page.locator("main table").count() == 0
 
 
 def test_a_modeller_in_english(person: Callable[..., Reader]) -> None:
