@@ -23,12 +23,12 @@ from shudu.policy.permissions import Permission
 from shudu.policy.rules import refuse_unless
 from shudu.policy.types import Actor, Conflict, Invalid, Text
 
-from . import codes, correcting, levels, updating
+from . import codes, correcting, levels, promises, updating
 from .model_kinds import ModelSpec, read_model
 from .models import Asset, Binding, Correction, LevelReview, Right, Version
 from .procedures import CORRECTION
 from .queries import asset as visible_asset
-from .queries import correction, place
+from .queries import correction, latest, place
 from .queries import version as visible_version
 from .types import Corrected, PublishModel, PublishTable, PublishVersion, Result
 
@@ -235,6 +235,7 @@ def erase(actor: Actor, version_id: str) -> Version:
         return version
     version.state = Version.State.ERASED
     version.save(update_fields=["state"])
+    _promise(version.binding)
     # After the commit: a rollback must not lose files. A crash in between leaves them to the sweep, which knows only
     # versions that are not erased.
     where = place(version)
@@ -257,6 +258,7 @@ def withdraw(actor: Actor, version_id: str, basis: str) -> Version:
         return version
     version.state = Version.State.WITHDRAWN
     version.save(update_fields=["state"])
+    _promise(version.binding)
     record(version.id, {"asset": asset.id, "version": version.id, "basis": basis})
     return version
 
@@ -378,8 +380,17 @@ def _enter_version(binding: Binding, where: Place, stored: Stored, number: int =
         side_files=[file.to_json() for file in stored.side_files],
         change=stored.change.to_json() if stored.change else {},
     )
+    _promise(binding)
     correcting.open_correction(version)
     return version
+
+
+def _promise(binding: Binding) -> None:
+    """Keep anew until when the next version is due, after whatever changed which version is the newest live one."""
+    locks.alone(f"versions of {binding.id}")
+    asset, newest = binding.asset, latest(binding.asset_id)
+    asset.due = promises.due(asset.core.get("update_cycle", "9"), newest.created) if newest else None
+    asset.save(update_fields=["due"])
 
 
 def _all_rights(asset: Asset) -> None:

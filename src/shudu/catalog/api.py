@@ -92,7 +92,7 @@ class Version(BaseModel):
 
 
 class Asset(BaseModel):
-    """A catalogue entry."""
+    """A catalogue entry. `due` is until when its update cycle asks for a version; `overdue`, whether that passed."""
 
     id: str
     owner: str
@@ -103,6 +103,8 @@ class Asset(BaseModel):
     code: str
     origin: str
     findable: bool
+    due: Moment | None
+    overdue: bool
     created: Moment
     version: Version | None
 
@@ -118,6 +120,8 @@ class Asset(BaseModel):
             "code": row.code,
             "origin": row.origin,
             "findable": row.findable,
+            "due": row.due,
+            "overdue": row.overdue,
             "created": row.created,
             "version": Version.of(version) if version else None,
         }
@@ -193,10 +197,16 @@ class Review(BaseModel):
     opinion: Opinion
 
 
+class AssetQuery(Paging):
+    """Which part of the catalogue; with `overdue`, only what was promised an update that has not come."""
+
+    overdue: bool = False
+
+
 @assets.get("", response=Page[Asset], **named("数据资源目录", "The catalogue"))
-def list_assets(request: Call, response: HttpResponse, query: Query[Paging]) -> Page[Asset]:
+def list_assets(request: Call, response: HttpResponse, query: Query[AssetQuery]) -> Page[Asset]:
     """The entries your party may see."""
-    found = queries.newest(request.auth, query.limit + 1, before=query.after)
+    found = queries.newest(request.auth, query.limit + 1, before=query.after, overdue=query.overdue)
     rows = link(request, response, query.limit, found, lambda row: row.id)
     latest = queries.latest_of(row.id for row in rows)
     return Page(items=[Asset(**Asset.fields_of(row, latest.get(row.id))) for row in rows])

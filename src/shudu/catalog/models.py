@@ -51,7 +51,20 @@ class Asset(models.Model):
     run = models.CharField(max_length=64, blank=True, default="")
     # Its entry (never its content) is shown to every party that has signed in: what others may name in a draft.
     findable = models.BooleanField(default=False)
+    # Until when the promised update cycle asks for a new version (`promises`); kept because lists are filtered by it.
+    due = models.DateTimeField(null=True)
     created = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["due"], name="asset_due"),
+            models.Index(fields=["owner", "due"], name="asset_owner_due"),
+        ]
+
+    @property
+    def overdue(self) -> bool:
+        """Whether the promised day has passed; nothing is written when it does."""
+        return self.due is not None and self.due < clock.now()
 
 
 class Binding(models.Model):

@@ -14,7 +14,7 @@ from django.db.models import Count, Q, QuerySet
 from shudu.cases import queries as cases
 from shudu.lake import queries as lake
 from shudu.lake.types import Column, Place, Reading, StoredFile, Table, Understood, field_ids
-from shudu.policy import audiences
+from shudu.policy import audiences, clock
 from shudu.policy.permissions import Permission
 from shudu.policy.rules import decide, refuse_unless, visible
 from shudu.policy.types import Actor, Conflict, Decision, Text, not_found
@@ -65,12 +65,16 @@ def assets(actor: Actor) -> QuerySet[Asset]:
     return visible(actor, Permission.ASSET_READ, Asset.objects.all()).order_by("-id")
 
 
-def newest(actor: Actor, limit: int, *, before: str | None = None, words: str = "", **fields: Any) -> list[Asset]:
+def newest(
+    actor: Actor, limit: int, *, before: str | None = None, words: str = "", overdue: bool = False, **fields: Any
+) -> list[Asset]:
     """The newest assets the actor may see the entries of, from the one before `before` on, with these field values.
 
-    With `words`, those whose title or code holds every one of them.
+    With `words`, those whose title or code holds every one of them; with `overdue`, those past their promised update.
     """
     rows = Asset.objects.filter(**fields)
+    if overdue:
+        rows = rows.filter(due__lt=clock.now())
     for word in unicodedata.normalize("NFC", words).split()[:8]:
         rows = rows.filter(Q(title__zh__icontains=word) | Q(title__en__icontains=word) | Q(code__icontains=word))
     return audiences.newest(actor, Permission.ASSET_READ, rows, limit=limit, before=before)
@@ -79,6 +83,11 @@ def newest(actor: Actor, limit: int, *, before: str | None = None, words: str = 
 def count(actor: Actor) -> int:
     """How many assets the actor may see the entries of."""
     return audiences.count(actor, Permission.ASSET_READ, Asset.objects.all())
+
+
+def overdue(actor: Actor) -> QuerySet[Asset]:
+    """The assets of the actor's own party whose promised update is late, the longest first."""
+    return Asset.objects.filter(owner=actor.party, due__lt=clock.now()).order_by("due", "id")
 
 
 def results(actor: Actor) -> QuerySet[Asset]:

@@ -81,7 +81,7 @@ class CoreFields(BaseModel):
     share_method: Literal["1", "2", "3"] | None = None  # 1 database, 2 download, 3 service
     open_flag: Literal["0", "1"] = "0"
     open_condition: Words = ""
-    update_cycle: Literal["1", "2", "3", "4", "5", "6", "7", "8", "9"] = "9"  # 1 real time … 6 yearly, 9 not updated
+    update_cycle: Literal["1", "2", "3", "4", "5", "6", "7", "8", "9"] = "9"  # see `promises`
     publish_date: date | None = None
     related_codes: Annotated[tuple[Title, ...], Field(max_length=200)] = ()
 

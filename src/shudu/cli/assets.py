@@ -13,7 +13,7 @@ import typer
 from shudu.policy import json_text
 from shudu.policy.types import Invalid, Text
 
-from .listing import After, Limit, show
+from .listing import After, Limit, show, stamp
 from .session import As, Home, Json, Key, session, showing, small, typed
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ def describe(asset: Asset) -> dict[str, Any]:
         "code": asset.code,
         "level": asset.level,
         "state": str(asset.state),
+        "due": stamp(asset.due),
+        "overdue": asset.overdue,
         "rows": version.rows if version else None,
         "files": {file.name: file.sha256 for file in queries.files(version)} if version else {},
     }
@@ -168,12 +170,19 @@ def publish_model(
 
 
 @assets.command("list")
-def list_assets(after: After = None, limit: Limit = 50, home: Home = None, as_: As = None, json: Json = False) -> None:
+def list_assets(
+    overdue: Annotated[bool, typer.Option("--overdue", help="Only what is late for its promised update.")] = False,
+    after: After = None,
+    limit: Limit = 50,
+    home: Home = None,
+    as_: As = None,
+    json: Json = False,
+) -> None:
     """The catalogue entries an organisation may see, newest first."""
     with session(home, as_, json) as current:
         from shudu.catalog import queries
 
-        rows = queries.newest(current.actor(), limit + 1, before=after)
+        rows = queries.newest(current.actor(), limit + 1, before=after, overdue=overdue)
         show(current, "assets", rows, limit, describe, Text("数据资源", "assets"))
 
 

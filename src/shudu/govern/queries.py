@@ -24,9 +24,9 @@ from .exposure import report
 from .models import Assessment, QualityRules
 from .quality import Count, Score, score
 
-# Of CoreFields.update_cycle; 1 (real time) and 9 (not updated) promise no day. Months and years as in the calendar's
-# longest, so that nobody is late for a short February.
-CYCLES = {"2": 1, "3": 7, "4": 31, "5": 92, "6": 366}
+# Of CoreFields.update_cycle; 1 (real time), 8 (irregular) and 9 (not updated) promise no day. Months and years as in
+# the calendar's longest, so that nobody is late for a short February.
+CYCLES = {"2": 1, "3": 7, "4": 31, "5": 92, "6": 366, "7": 184}
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from .paging import newest
 from .uploading import takes_file, uploaded
 
 SHOWN = 30
+LATE = 5  # of one's own assets that are overdue, named on the home page
 
 
 def home_list(request: HttpRequest) -> dict[str, Any]:
@@ -36,10 +37,12 @@ def home_list(request: HttpRequest) -> dict[str, Any]:
     actor = acting(request)
     if actor is None:
         return {"q": asked}
-    rows = queries.newest(actor, SHOWN + 1, words=asked)
+    overdue = request.GET.get("overdue") == "1"
+    rows = queries.newest(actor, SHOWN + 1, words=asked, overdue=overdue)
     shown = rows[:SHOWN]
     return {
         "q": asked,
+        "overdue": overdue,
         "assets": shown,
         "more": len(rows) > SHOWN,
         "total": queries.count(actor),
@@ -47,6 +50,15 @@ def home_list(request: HttpRequest) -> dict[str, Any]:
         "names": identity.names(row.owner for row in shown),
         "corrections": list(queries.corrections(actor)[:3]),
     }
+
+
+def late_list(request: HttpRequest) -> dict[str, Any]:
+    """How many of one's own assets are late for their promised update, and those that have been so for longest."""
+    actor = acting(request)
+    if actor is None:
+        return {}
+    rows = queries.overdue(actor)
+    return {"late": list(rows[:LATE]), "late_total": rows.count()}
 
 
 @require_safe

@@ -50,7 +50,7 @@ def _only(actor: Actor, *roles: Role) -> None:
 @require_safe
 @acts
 def desk(request: HttpRequest, actor: Actor) -> HttpResponseBase:
-    """Runs that are held, failed or wait, newest first."""
+    """Runs that are held, failed or wait, and assets late for their promised update; newest first."""
     return _desk(request, actor)
 
 
@@ -59,13 +59,16 @@ def _desk(request: HttpRequest, actor: Actor, error: ShuduError | None = None) -
     rows = runs.runs(actor)
     found = {state: list(rows.filter(state=state)[:SHOWN]) for state in ("held", "queued", "failed")}
     shown = [row for state in found.values() for row in state]
+    late = catalog.newest(actor, SHOWN + 1, overdue=True)
     paid = orders.paid_for(row.id for row in shown)
     followed = orders.followed_by(row.id for row in found["failed"])
     context = {
         **found,
         "again": {row.id for row in found["failed"] if row.id in paid and row.id not in followed and restartable(row)},
         "followed": followed,
-        "names": identity.names(row.party for row in shown),
+        "late": late[:SHOWN],
+        "more_late": len(late) > SHOWN,
+        "names": identity.names({*(row.party for row in shown), *(row.owner for row in late)}),
         **(again(error) if error else {"key": new_key()}),
     }
     return render(request, "desk.html", context, status=status_of(error) if error else 200)

@@ -14,7 +14,7 @@ from shudu.identity.types import MemberRole
 from shudu.ledger import queries as ledger
 from shudu.policy.types import Conflict, NotFound, Role
 
-from .catalogue import home_list
+from .catalogue import home_list, late_list
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def head() -> Head | None:
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """What this is, what it is for, and how to check it."""
-    context = {"head": head(), **home_list(request)}
+    context = {"head": head(), **home_list(request), **late_list(request)}
     return render(request, "home.html", context)
 
 

@@ -115,6 +115,17 @@ PLACES = {
     "table": Text("数据表", "table"),
 }
 KINDS = {"table": Text("数据表", "table"), "model": Text("模型", "model")}
+CYCLES = {
+    "1": Text("实时", "real time"),
+    "2": Text("每日", "daily"),
+    "3": Text("每周", "weekly"),
+    "4": Text("每月", "monthly"),
+    "5": Text("每季度", "quarterly"),
+    "6": Text("每年", "yearly"),
+    "7": Text("每半年", "half-yearly"),
+    "8": Text("不定期", "irregular"),
+    "9": Text("不更新", "not updated"),
+}
 ORIGINS = {
     "real": Text("真实数据", "real"),
     "real rows, synthetic key": Text("真实数据，主体键为合成", "real rows, synthetic key"),
