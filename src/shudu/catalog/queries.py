@@ -28,7 +28,7 @@ from .models import Correction as Correction
 from .models import Right
 from .models import Version as Version
 from .procedures import CORRECTION as CORRECTION
-from .types import LanguageMap, Offered
+from .types import RESTORE, LanguageMap, Offered
 
 # What a correction list is sent as.
 FORMS = {
@@ -127,6 +127,13 @@ def latest_of(asset_ids: Iterable[str]) -> dict[str, Version]:
     live = Version.objects.filter(binding__asset__in=list(asset_ids), state=Version.State.LIVE)
     rows = live.select_related("binding").order_by("number")
     return {row.binding.asset_id: row for row in rows}
+
+
+def repeated(row: Version) -> Version:
+    """The version that this one repeats, where it was restored; else itself."""
+    while row.change.get("mode") == RESTORE:
+        row = version_row(row.change["base"])
+    return row
 
 
 def field_numbers(binding_id: str) -> set[int]:

@@ -22,6 +22,7 @@ from .model_kinds import ModelSpec, refuse_model_files, register_model_kind
 
 __all__ = [
     "LEVELS",
+    "RESTORE",
     "CoreFields",
     "Corrected",
     "Evolution",
@@ -115,6 +116,9 @@ class TableFields(BaseModel):
     # Whether every party that has signed in finds the entry; its content stays with its terms either way.
     findable: bool = False
     reading: Reading = Reading()
+
+
+RESTORE = "restore"  # of `Change.mode`: an old version once more
 
 
 class _FromFile(BaseModel):

@@ -14,9 +14,8 @@ from shudu.policy.types import Actor, Conflict, Invalid, Text
 
 from . import levels, queries
 from .models import Asset, Binding, Version
-from .types import PublishVersion
+from .types import RESTORE, PublishVersion
 
-RESTORE = "restore"
 # What is said of a file that is laid out in another way than its recipe says.
 _LAYOUT = frozenset(
     {"publish.choose", "publish.empty", "publish.encoding", "publish.format", "publish.header", "publish.recipe"}

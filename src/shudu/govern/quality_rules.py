@@ -22,6 +22,7 @@ from .quality import Count
 from .quality_sql import SCHEMES, between, blank, dirty, filled, listed, matches
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
+Weight = Annotated[int, Field(ge=0, le=100)]
 TEXT = "VARCHAR"
 NUMBERS = frozenset({"BIGINT", "DOUBLE", "INTEGER"})
 MOMENTS = frozenset({"DATE", "TIMESTAMP"})
@@ -141,6 +142,14 @@ class Rules(BaseModel):
 
     version: Literal["shudu-quality/1"] = "shudu-quality/1"
     rules: Annotated[tuple[Rule, ...], Field(max_length=500)] = ()
+    # Per cent of each dimension, 规范性 first, as in the option `quality_weights`; None: that option's.
+    weights: Annotated[tuple[Weight, ...], Field(min_length=6, max_length=6)] | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> Rules:
+        if self.weights is not None and sum(self.weights) != 100:
+            raise ValueError("六个权重合计须为 100 / the six weights must add up to 100")
+        return self
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from django.conf import settings
 from shudu.agreements import queries as agreements
 from shudu.agreements.types import TableRows
 from shudu.catalog import queries as catalog
-from shudu.catalog.queries import Asset
+from shudu.catalog.queries import Asset, Version
 from shudu.catalog.types import CoreFields
 from shudu.policy import clock
 from shudu.policy.permissions import Permission
@@ -22,7 +22,7 @@ from .anonymity import CONTROLLED_K
 from .exposure import Report as Report
 from .exposure import report
 from .models import Assessment, QualityRules
-from .quality import Count, Score, score
+from .quality import Count, Dimension, Score, score
 
 # Of CoreFields.update_cycle; 1 (real time), 8 (irregular) and 9 (not updated) promise no day. Months and years as in
 # the calendar's longest, so that nobody is late for a short February.
@@ -53,10 +53,11 @@ def of(asset: Asset) -> Quality | None:
     found = assessed.counts if assessed else version.observations["quality"]["counts"]
     counts = [Count.from_json(each) for each in found]
     held = {each.indicator for each in counts}
-    for each in (_metadata(asset), _security(asset, version.observations), _timely(asset)):
+    for each in (_metadata(asset), _security(asset, version.observations), _timely(asset), _arrived(version)):
         if each is not None and each.indicator not in held:
             counts.append(each)
-    return Quality(version.id, score(counts, weights()), declared if assessed else None)
+    under = declared if assessed else None
+    return Quality(version.id, score(counts, weights(under)), under)
 
 
 def anonymity(actor: Actor, request: TableRows, least: int = CONTROLLED_K) -> Report:
@@ -70,9 +71,12 @@ def anonymity(actor: Actor, request: TableRows, least: int = CONTROLLED_K) -> Re
     return report(data, agreements.table_view(data, request), request.quasi, least)
 
 
-def weights() -> dict[str, int]:
-    """The weights of this installation, in per cent, by dimension."""
-    return settings.OPTIONS.weights_of_quality
+def weights(declared: QualityRules | None = None) -> dict[str, int]:
+    """What each dimension weighs, in per cent: as the owner declared, else as this installation does."""
+    stated = declared.rules.get("weights") if declared else None
+    if stated is None:
+        return settings.OPTIONS.weights_of_quality
+    return dict(zip(map(str, Dimension), stated, strict=True))
 
 
 def _metadata(asset: Asset) -> Count:
@@ -92,6 +96,21 @@ def _security(asset: Asset, observations: dict[str, dict[str, object]]) -> Count
     kept = asset.level >= str(found["level"])
     how = Text("敏感列，按建议级别保护", "sensitive columns, kept at the suggested level")
     return Count("0106", len(columns) if kept else 0, len(columns), how)
+
+
+def _arrived(version: Version) -> Count | None:
+    """0202: of the records of the file a version came from, those that were not put aside.
+
+    A version restored came from no file: it is as complete as the one it repeats. None for what was never a file.
+    """
+    source = catalog.repeated(version)
+    if not source.report:
+        return None
+    # A line of totals or a remark is put aside too, and was never a record.
+    others = sum(rows for code, rows in source.report["reasons"].items() if code.startswith("row.aside."))
+    lost = max(source.report["rejected"] - others, 0)
+    how = Text("文件的记录，搁置的视为缺失", "records of the file; those put aside are missing")
+    return Count("0202", version.rows, version.rows + lost, how)
 
 
 def _timely(asset: Asset) -> Count | None:
