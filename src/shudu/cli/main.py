@@ -28,6 +28,8 @@ from . import (
 )
 from .sources import feeds, sources
 
+INTERRUPTED = 130  # 128 and SIGINT, as shells say it
+
 app = typer.Typer(
     name="shudu",
     no_args_is_help=True,
@@ -75,7 +77,7 @@ def run() -> None:
     except TyperException as error:
         sys.exit(usage.explain(error, sys.argv[1:]))
     except (KeyboardInterrupt, typer.Abort):
-        sys.exit(130)
+        code = INTERRUPTED
     except Exception as error:
         if os.environ.get("SHUDU_DEBUG"):
             raise
@@ -85,4 +87,6 @@ def run() -> None:
             file=sys.stderr,
         )
         sys.exit(3)
+    if code == INTERRUPTED:  # typer makes an exit code of most ^C
+        print("已停止，未完成的写入已回滚 / stopped; unfinished writes were rolled back.", file=sys.stderr)
     sys.exit(code if isinstance(code, int) else 0)

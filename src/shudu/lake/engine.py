@@ -120,8 +120,15 @@ def explained() -> Iterator[None]:
             Text("请检查存储目录的权限与磁盘状态。", "Check the folder's permissions and the disk."),
             {"errno": errno.errorcode.get(error.errno or 0, "")},
         ) from None
+    except duckdb.InterruptException:
+        raise KeyboardInterrupt from None
     except duckdb.Error as error:
         raise in_words(error) from None
+    except RuntimeError as error:
+        # What the engine makes of a ^C that comes while it works.
+        if "interrupted" not in str(error):
+            raise
+        raise KeyboardInterrupt from None
 
 
 def no_space() -> Unavailable:
