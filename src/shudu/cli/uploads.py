@@ -129,6 +129,32 @@ def publish(
         current.show(describe(asset), Text("数据资源已发布。", "The table is published."))
 
 
+@app.command()
+def update(
+    upload: Id,
+    asset: Annotated[str, typer.Argument(help="Asset id.")],
+    mode: Annotated[str, typer.Option("--mode", help="append | replace | upsert")] = "replace",
+    home: Home = None,
+    as_: As = None,
+    json: Json = False,
+    key: Key = None,
+) -> None:
+    """Publish a complete upload as the next version of a table."""
+    with session(home, as_, json) as current:
+        from shudu.catalog import actions
+        from shudu.catalog import queries as catalog
+        from shudu.catalog.types import PublishVersion
+        from shudu.collect import queries
+
+        actor = current.actor()
+        row, table = queries.upload(actor, upload), catalog.asset(actor, asset)
+        with queries.source_of(row) as source:
+            request = typed(PublishVersion, asset=table.id, source=source, sha256=row.sha256, mode=mode)
+            made = actions.publish_version(actor, request, idempotency_key=key)
+        told = {"id": made.id, "upload": row.id, "asset": table.id, "number": made.number}
+        current.show(told, Text("新版本已发布。", "The new version is published."))
+
+
 def _described(row: Any) -> dict[str, Any]:
     from shudu.collect.api import Upload
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from shudu.catalog import actions as catalog
 from shudu.catalog import queries as assets
-from shudu.catalog.types import PublishTable, TableFields
+from shudu.catalog.types import PublishTable, PublishVersion, TableFields, VersionFields
 from shudu.lake.types import Mode
 from shudu.policy.api import Call, Moment, Page, Paging, Said, named, page
 from shudu.policy.types import Invalid, Text
@@ -173,6 +173,23 @@ def publish_upload(request: Call, response: HttpResponse, upload: str, body: Tab
     version = assets.latest(made.id)
     assert version is not None
     return PublishedUpload(upload=row.id, asset=made.id, version=version.id)
+
+
+@uploads.post(
+    "/{upload}/publish/{asset}",
+    response={201: PublishedUpload},
+    **named("发布上传为新版本", "Publish an upload as a version", example={"mode": "append"}),
+)
+def publish_upload_version(
+    request: Call, response: HttpResponse, upload: str, asset: str, body: VersionFields
+) -> PublishedUpload:
+    """A complete upload as the next version of a table, as `POST /assets/{asset}/versions` does it with a file."""
+    row, table = queries.upload(request.auth, upload), assets.asset(request.auth, asset)
+    with queries.source_of(row) as source:
+        order = PublishVersion(asset=table.id, source=source, sha256=row.sha256, **dict(body))
+        made = catalog.publish_version(request.auth, order, idempotency_key=request.idempotency_key)
+    response["Location"] = f"/api/v1/versions/{made.id}"
+    return PublishedUpload(upload=row.id, asset=table.id, version=made.id)
 
 
 def _media_type() -> Invalid:

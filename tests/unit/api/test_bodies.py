@@ -30,6 +30,7 @@ TEXTS: dict[str, dict[str, str]] = {
     "preview_table": {"sheet": ""},
     "publish_model": {"title": "", "title_en": "", "level": ""},
     "publish_upload": {"title": "", "title_en": "", "key": "", "level": ""},
+    "publish_upload_version": {"expected": ""},
     "publish_table": {"title": "", "title_en": "", "key": "", "level": ""},
     "publish_version": {"expected": ""},  # compared, never looked up
     "refuse_release": {"opinion": ""},

@@ -24,6 +24,7 @@ OPERATORS = {"deposit"}  # refused before anybody is looked up
 BODIES: dict[str, Any] = {
     "append_upload": {},
     "publish_upload": {"title": "客户"},
+    "publish_upload_version": {"mode": "append"},
     "deposit": {"amount_fen": 1},
     "declare_quality": {"rules": []},
     "approve_release": {"opinion": "可"},

@@ -71,6 +71,11 @@ def test_a_file_in_parts_becomes_a_table(market: Market) -> None:
     made = who.do("POST", f"/uploads/{upload}/publish", {"title": "客户", "key": "customer_no"})
     assert who.get(f"/versions/{made['version']}")["source_sha256"] == hashlib.sha256(TABLE).hexdigest()
     assert who.get(f"/versions/{made['version']}/report")["report"]["rows_in"] == TABLE.count(b"\n") - 1
+    next_one = f"/uploads/{upload}/publish/{made['asset']}"
+    assert who.refused(422, "POST", next_one, {"mode": "append"})["code"], "the same keys once more"
+    newer = who.do("POST", next_one, {"mode": "upsert", "expected": made["version"]})
+    assert who.get(f"/versions/{newer['version']}")["number"] == 2
+    assert who.refused(404, "POST", f"/uploads/{upload}/publish/ast_x", {})["code"] == "not_found"
     assert who.do("DELETE", f"/uploads/{upload}")["state"] == "removed"
     assert not queries.bytes_of(Upload.objects.get(pk=upload)).exists()
     assert who.get(f"/assets/{made['asset']}")["id"] == made["asset"]
