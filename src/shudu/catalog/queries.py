@@ -122,6 +122,11 @@ def latest(asset_id: str) -> Version | None:
     return live.select_related("binding__asset").order_by("-number").first()
 
 
+def live_versions() -> QuerySet[Version]:
+    """Every live version, for rooms that look after what was published."""
+    return Version.objects.filter(state=Version.State.LIVE)
+
+
 def latest_of(asset_ids: Iterable[str]) -> dict[str, Version]:
     """The newest live version of each of these assets that has one, read at once."""
     live = Version.objects.filter(binding__asset__in=list(asset_ids), state=Version.State.LIVE)

@@ -9,6 +9,7 @@ import typer
 
 from shudu.policy.types import Invalid, NotFound, Text
 
+from .listing import show as listed
 from .session import As, Home, Json, Key, session, small, typed
 
 app = typer.Typer(no_args_is_help=True, help="Data quality after GB/T 36344 (数据质量).")
@@ -18,13 +19,29 @@ _LARGEST = 4 << 20
 @app.command()
 def show(
     asset: Annotated[str, typer.Argument(help="The asset's id.")],
+    version: Annotated[str | None, typer.Option("--version", help="Version id (default: the newest).")] = None,
     home: Home = None,
     as_: As = None,
     json: Json = False,
 ) -> None:
     """Show every indicator with its A and B, and the score they give."""
     with session(home, as_, json) as current:
-        current.show(_described(current, asset), Text("数据质量。", "The quality of the table."))
+        current.show(_described(current, asset, version), Text("数据质量。", "The quality of the table."))
+
+
+@app.command()
+def history(
+    asset: Annotated[str, typer.Argument(help="The asset's id.")],
+    home: Home = None,
+    as_: As = None,
+    json: Json = False,
+) -> None:
+    """Show the score of every version, newest first."""
+    with session(home, as_, json) as current:
+        from shudu.govern import queries
+
+        rows = queries.history(current.actor(), asset)
+        listed(current, "quality", rows, len(rows), _line, Text("版本", "versions"))
 
 
 @app.command()
@@ -65,11 +82,25 @@ def _read(file: Path) -> dict[str, Any]:
     return found
 
 
-def _described(current: Any, asset: str) -> dict[str, Any]:
-    from shudu.govern import queries
-    from shudu.govern.types import DIMENSIONS, percent
+def _line(found: Any) -> dict[str, Any]:
+    from shudu.govern.types import percent
 
-    found = queries.quality(current.actor(), asset)
+    total = found.score.total
+    return {
+        "id": found.version,
+        "number": found.number,
+        "score": percent(total) if total is not None else None,
+        "assessed": found.assessed.isoformat(),
+        "rules": found.declared.id if found.declared else None,
+        "waiting": found.waiting,
+    }
+
+
+def _described(current: Any, asset: str, version: str | None = None) -> dict[str, Any]:
+    from shudu.govern import queries
+    from shudu.govern.types import DIMENSIONS, percent, why_not
+
+    found = queries.quality(current.actor(), asset, version)
     if found is None:
         raise NotFound(
             "quality.none", Text("该数据资源没有可评价的数据表版本。", "This asset has no version of a table to judge.")
@@ -77,11 +108,17 @@ def _described(current: Any, asset: str) -> dict[str, Any]:
     return {
         "id": asset,
         "version": found.version,
+        "number": found.number,
+        "assessed": found.assessed.isoformat(),
+        "waiting": found.waiting,
+        "unfit": [current.say(each) for each in found.unfit],
         "score": percent(found.score.total) if found.score.total is not None else None,
         "dimensions": {current.say(DIMENSIONS[d]): percent(share) for d, share in found.score.dimensions.items()},
         "indicators": {
             f"{each.indicator.code} {current.say(each.indicator.name)}": f"{each.a} / {each.b}"
             for each in found.score.measured
         },
-        "not_counted": [f"{each.code} {current.say(each.name)}" for each in found.score.missing],
+        "not_counted": {
+            f"{each.code} {current.say(each.name)}": current.say(why_not(each)) for each in found.score.missing
+        },
     }

@@ -1,4 +1,4 @@
-"""Declaring what a table is held to, which counts its newest version by it at once."""
+"""Declaring what a table is held to, which counts its newest version by it at once, and each later one by itself."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ import rfc8785
 from shudu.catalog import queries as catalog
 from shudu.lake import queries as lake
 from shudu.lake.types import EVERYTHING
-from shudu.policy.actions import action, record, require
+from shudu.policy.actions import action, record, record_nothing, require
 from shudu.policy.events import Event
 from shudu.policy.permissions import Permission
-from shudu.policy.types import Actor, Invalid, Text
+from shudu.policy.types import Actor, Invalid, Text, not_found
 
 from . import quality_rules
 from .models import Assessment, QualityRules
 from .quality import Count
 from .quality_rules import Rules
+from .queries import declaration
 
 
 def _count(actor: Actor, asset_id: str, rules: Rules) -> tuple[str, list[Count]]:
@@ -58,6 +59,47 @@ def declare_rules(actor: Actor, asset_id: str, rules: Rules, *, prepared: tuple[
             "version": version,
             "counts_sha256": _digest(counted),
         },
+    )
+    return row
+
+
+def _count_again(actor: Actor, version_id: str) -> tuple[QualityRules, list[Count], list[Invalid]]:
+    version = catalog.version(actor, version_id)
+    asset = version.binding.asset
+    require(actor, Permission.QUALITY_DECLARE, asset)
+    row = declaration(asset.id)
+    if row is None:
+        raise not_found("质量规则", "quality rules", asset.id)
+    shape = catalog.shape(asset.id, version.id)
+    rules = Rules.model_validate(row.rules)
+    asked, unfit = quality_rules.still_fitting(shape.columns, shape.entity_key, rules, version.created.date())
+    answer = lake.store().measure(
+        catalog.files(version), catalog.place(version), quality_rules.aggregates(asked), EVERYTHING
+    )
+    return row, quality_rules.counted(asked, answer), unfit
+
+
+@action(Permission.QUALITY_DECLARE, Event.QUALITY_ASSESSED, prepare=_count_again)
+def assess(actor: Actor, version_id: str, *, prepared: tuple[QualityRules, list[Count], list[Invalid]]) -> Assessment:
+    """Count a version by what its owner has declared. Once: the same version under the same rules changes nothing.
+
+    Raises NotFound where nothing is declared, Conflict where the version is withdrawn or erased.
+    """
+    version = catalog.version(actor, version_id)
+    asset = version.binding.asset
+    require(actor, Permission.QUALITY_DECLARE, asset)
+    rules, counts, unfit = prepared
+    counted = [each.to_json() for each in counts]
+    said = [{"rule": each.where["rule"], "zh": each.message.zh, "en": each.message.en} for each in unfit]
+    row, first = Assessment.objects.get_or_create(
+        version=version, rules=rules, defaults={"owner": asset.owner, "counts": counted, "unfit": said}
+    )
+    if not first:
+        record_nothing()
+        return row
+    record(
+        version.id,
+        {"asset": asset.id, "rules": rules.id, "version": version.id, "counts_sha256": _digest(counted)},
     )
     return row
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Literal
 
 from ninja import Query, Router
@@ -14,7 +15,7 @@ from shudu.policy.api import Call, Said, named
 from shudu.policy.types import NotFound, Text
 
 from . import actions, queries
-from .quality import DIMENSIONS, Indicator, Measured, percent
+from .quality import DIMENSIONS, Indicator, Measured, percent, why_not
 from .quality_rules import Rules
 
 quality = Router(tags=["quality"])
@@ -40,12 +41,13 @@ class QualityIndicator(BaseModel):
 
 
 class NotCounted(BaseModel):
-    """An indicator that could not be counted, for nothing says what to count."""
+    """An indicator that could not be counted, and why."""
 
     code: str
     name: Said
     counts: Said
     inverse: bool
+    why: Said
 
 
 class QualityDimension(BaseModel):
@@ -58,10 +60,18 @@ class QualityDimension(BaseModel):
 
 
 class Quality(BaseModel):
-    """A table's quality. Everything follows from A, B and the weights; `docs/quality.md` says how."""
+    """A table's quality. Everything follows from A, B and the weights; `docs/quality.md` says how.
+
+    `waiting`: the owner declared other rules, which this version has still to be counted by. `unfit`: rules that its
+    columns cannot be held to.
+    """
 
     asset: str
     version: str
+    number: int
+    assessed: datetime
+    waiting: bool
+    unfit: list[Said]
     percent: str | None
     dimensions: list[QualityDimension]
     indicators: list[QualityIndicator]
@@ -74,6 +84,10 @@ class Quality(BaseModel):
         return cls(
             asset=asset,
             version=found.version,
+            number=found.number,
+            assessed=found.assessed,
+            waiting=found.waiting,
+            unfit=[Said.of(each) for each in found.unfit],
             percent=percent(score.total) if score.total is not None else None,
             dimensions=[
                 QualityDimension(
@@ -82,7 +96,7 @@ class Quality(BaseModel):
                 for code, share in score.dimensions.items()
             ],
             indicators=[QualityIndicator.of(row) for row in score.measured],
-            not_counted=[NotCounted(**_said(row)) for row in score.missing],
+            not_counted=[NotCounted(**_said(row), why=Said.of(why_not(row))) for row in score.missing],
             rules=found.declared.rules if found.declared else None,
         )
 
@@ -92,8 +106,23 @@ def _said(row: Indicator) -> dict[str, Any]:
 
 
 @quality.get("/{asset}/quality", response=Quality, **named("数据质量", "The quality of a table"))
-def get_quality(request: Call, asset: str) -> Quality:
-    return _quality(request, asset)
+def get_quality(request: Call, asset: str, version: str | None = None) -> Quality:
+    """Of the newest version, or of `version`."""
+    return _quality(request, asset, version)
+
+
+class QualityHistory(BaseModel):
+    """The quality of every version of a table, newest first."""
+
+    items: list[Quality]
+
+
+@quality.get(
+    "/{asset}/quality/history", response=QualityHistory, **named("历次数据质量", "The quality of every version")
+)
+def list_quality(request: Call, asset: str) -> QualityHistory:
+    row = catalog.asset(request.auth, asset)
+    return QualityHistory(items=[Quality.of(row.id, each) for each in queries.history(request.auth, row.id)])
 
 
 class MaskStep(BaseModel):
@@ -180,8 +209,8 @@ def declare_quality(request: Call, asset: str, body: Rules) -> Quality:
     return _quality(request, asset)
 
 
-def _quality(request: Call, asset: str) -> Quality:
-    found = queries.quality(request.auth, asset)
+def _quality(request: Call, asset: str, version: str | None = None) -> Quality:
+    found = queries.quality(request.auth, asset, version)
     if found is None:
         raise NotFound(
             "quality.none", Text("该数据资源没有可评价的数据表版本。", "This asset has no version of a table to judge.")

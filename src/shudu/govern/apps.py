@@ -20,8 +20,9 @@ class GovernConfig(AppConfig):
     def ready(self) -> None:
         from shudu.agreements.types import register_exposure
         from shudu.lake.queries import register_observer
+        from shudu.runs.types import register_chore
 
-        from . import rules
+        from . import handlers, rules
 
         register_observer("key", _key)
         register_observer("level", _level)
@@ -29,6 +30,7 @@ class GovernConfig(AppConfig):
         register_observer("profile", _profile)
         register_exposure(_exposure)
         rules.register()
+        register_chore(handlers.assess_due)
 
 
 def _exposure(data: Offered, view: View, quasi: tuple[str, ...] | None) -> Exposure:

@@ -27,6 +27,8 @@ class Assessment(models.Model):
     rules = models.ForeignKey(QualityRules, on_delete=models.PROTECT, related_name="assessments")
     owner = models.CharField(max_length=64)
     counts = models.JSONField()
+    # Rules of the declaration that this version's columns cannot be held to: [{"rule", "zh", "en"}].
+    unfit = models.JSONField(default=list)
     created = models.DateTimeField(default=clock.now)
 
     class Meta:

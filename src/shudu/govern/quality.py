@@ -83,6 +83,29 @@ INDICATORS: Mapping[str, Indicator] = _indicators(
 )
 
 
+# What it takes to count an indicator, for those who ask why it was not; the others have nothing here to count them by.
+_NEEDED: Mapping[str, Text] = {
+    "0105": Text("未声明 codes 规则。", "no rule `codes` is declared"),
+    "0106": Text("没有发现敏感列。", "no sensitive column was found"),
+    "0202": Text("不是由文件发布，也未声明 expected_rows 规则。", "it came from no file; no rule `expected_rows`"),
+    "0301": Text("未声明 check_digit 规则。", "no rule `check_digit` is declared"),
+    "0302": Text("没有有类型的列，也未声明 pattern 规则。", "no column has a type; no rule `pattern` is declared"),
+    "0304": Text("没有主键，也未声明 unique 规则。", "it has no key; no rule `unique` is declared"),
+    "0305": Text("没有文本列。", "no column is of text"),
+    "0401": Text("未声明 equal 规则。", "no rule `equal` is declared"),
+    "0402": Text("未对数值列声明 order 规则。", "no rule `order` over numbers is declared"),
+    "0501": Text("未声明 period 规则。", "no rule `period` is declared"),
+    "0502": Text("未承诺更新周期，或未满一个周期。", "no update cycle is promised, or the first is not over"),
+    "0503": Text("未对时间列声明 order 规则。", "no rule `order` over times is declared"),
+}
+_NOTHING = Text("系统内没有可据以统计的内容。", "nothing here says what to count")
+
+
+def why_not(indicator: Indicator) -> Text:
+    """Why an indicator that is missing from a score could not be counted."""
+    return _NEEDED.get(indicator.code, _NOTHING)
+
+
 @dataclass(frozen=True, slots=True)
 class Count:
     """A of B elements for an indicator. Several counts of one indicator add up. ValueError unless 0 <= A <= B."""

@@ -184,18 +184,36 @@ def declared(rules: Rules, columns: Sequence[Column], published: date) -> list[A
     Raises Invalid `quality.rules`, naming the rule, for a column the table lacks or of a type the rule cannot judge.
     """
     known = {column.name: column for column in columns}
-    asked = []
-    for number, rule in enumerate(rules.rules, 1):
-        for name in rule.reads:
-            if name not in known:
-                raise _unfit(number, rule.rule, f"表中没有列“{name}”", f"the table has no column “{name}”")
-        asked.append(_asked(number, rule, known, published))
-    return asked
+    return [_held(number, rule, known, published) for number, rule in enumerate(rules.rules, 1)]
 
 
 def all_rules(columns: Sequence[Column], key: str | None, rules: Rules, published: date) -> list[Asked]:
     """Schema and declaration together; a declared rule of completeness takes the place of the general one."""
-    stated = declared(rules, columns, published)
+    return _together(columns, key, declared(rules, columns, published))
+
+
+def still_fitting(
+    columns: Sequence[Column], key: str | None, rules: Rules, published: date
+) -> tuple[list[Asked], list[Invalid]]:
+    """The same for a later version, whose columns may have changed: what can be counted, and the rules that cannot."""
+    known = {column.name: column for column in columns}
+    stated, unfit = [], []
+    for number, rule in enumerate(rules.rules, 1):
+        try:
+            stated.append(_held(number, rule, known, published))
+        except Invalid as error:
+            unfit.append(error)
+    return _together(columns, key, stated), unfit
+
+
+def _held(number: int, rule: Rule, known: Mapping[str, Column], published: date) -> Asked:
+    for name in rule.reads:
+        if name not in known:
+            raise _unfit(number, rule.rule, f"表中没有列“{name}”", f"the table has no column “{name}”")
+    return _asked(number, rule, known, published)
+
+
+def _together(columns: Sequence[Column], key: str | None, stated: list[Asked]) -> list[Asked]:
     replaced = {each.indicator for each in stated} & {"0201"}
     return [each for each in from_schema(columns, key) if each.indicator not in replaced] + stated
 

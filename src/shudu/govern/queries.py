@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db.models import Exists, F, OuterRef, Q, Subquery
 
 from shudu.agreements import queries as agreements
 from shudu.agreements.types import TableRows
@@ -16,7 +17,7 @@ from shudu.catalog.types import CoreFields
 from shudu.policy import clock
 from shudu.policy.permissions import Permission
 from shudu.policy.rules import decide, refuse_unless
-from shudu.policy.types import Actor, Text
+from shudu.policy.types import Actor, Text, not_found
 
 from .anonymity import CONTROLLED_K
 from .exposure import Report as Report
@@ -31,33 +32,83 @@ CYCLES = {"2": 1, "3": 7, "4": 31, "5": 92, "6": 366, "7": 184}
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """A version's score, under which declaration; `declared` is None while only the schema holds it to anything."""
+    """A version's score, under which declaration; `declared` is None while only the schema holds it to anything.
+
+    `waiting`: the owner has declared other rules, which the worker has still to count the version by.
+    `unfit`: rules of the declaration that this version's columns cannot be held to.
+    """
 
     version: str
+    number: int
     score: Score
     declared: QualityRules | None
+    assessed: datetime
+    waiting: bool
+    unfit: tuple[Text, ...]
 
 
-def quality(actor: Actor, asset_id: str) -> Quality | None:
-    """The quality of an asset's newest version; None when it has none, or is no table of rows."""
-    return of(catalog.asset(actor, asset_id))
+def quality(actor: Actor, asset_id: str, version_id: str | None = None) -> Quality | None:
+    """The quality of a version of an asset, the newest unless told; None when it has none, or is no table of rows.
+
+    Raises NotFound for a version that is none of this asset.
+    """
+    asset = catalog.asset(actor, asset_id)
+    if version_id is None:
+        return of(asset)
+    version = catalog.version(actor, version_id)
+    if version.binding.asset_id != asset.id:
+        raise not_found("版本", "version", version_id)
+    return of(asset, version)
 
 
-def of(asset: Asset) -> Quality | None:
-    """The same for doors that have decided already who may."""
-    version = catalog.latest(asset.id)
+def history(actor: Actor, asset_id: str) -> list[Quality]:
+    """The quality of every version of an asset that is a table of rows, newest first, whatever became of it."""
+    asset = catalog.asset(actor, asset_id)
+    found = (of(asset, version) for version in catalog.versions_of(asset.id))
+    return [each for each in found if each is not None]
+
+
+def declaration(asset_id: str) -> QualityRules | None:
+    """What the owner declared last."""
+    return QualityRules.objects.filter(asset=asset_id).order_by("-id").first()
+
+
+def due(limit: int = 100) -> list[Version]:
+    """Live versions to count by their owners' rules: published since these were declared, or the newest there is."""
+    stated = QualityRules.objects.filter(asset=OuterRef("binding__asset")).order_by("-id")
+    live = catalog.live_versions()
+    later = live.filter(binding=OuterRef("binding"), number__gt=OuterRef("number"))
+    rows = live.filter(binding__asset__in=QualityRules.objects.values("asset")).annotate(
+        stated=Subquery(stated.values("id")[:1]), since=Subquery(stated.values("created")[:1])
+    )
+    done = Assessment.objects.filter(version=OuterRef("pk"), rules=OuterRef("stated"))
+    return list(rows.filter(Q(created__gte=F("since")) | ~Exists(later)).exclude(Exists(done)).order_by("id")[:limit])
+
+
+def of(asset: Asset, version: Version | None = None) -> Quality | None:
+    """The same as `quality` for doors that have decided already who may."""
+    version = version or catalog.latest(asset.id)
     if version is None or "quality" not in version.observations:
         return None
-    declared = QualityRules.objects.filter(asset=asset).order_by("-id").first()
-    assessed = Assessment.objects.filter(version=version, rules=declared).first() if declared else None
+    declared = declaration(asset.id)
+    assessed = Assessment.objects.filter(version=version).select_related("rules").order_by("-rules").first()
+    newest = declared is not None and (version.created >= declared.created or version == catalog.latest(asset.id))
     found = assessed.counts if assessed else version.observations["quality"]["counts"]
     counts = [Count.from_json(each) for each in found]
     held = {each.indicator for each in counts}
     for each in (_metadata(asset), _security(asset, version.observations), _timely(asset), _arrived(version)):
         if each is not None and each.indicator not in held:
             counts.append(each)
-    under = declared if assessed else None
-    return Quality(version.id, score(counts, weights(under)), under)
+    under = assessed.rules if assessed else None
+    return Quality(
+        version=version.id,
+        number=version.number,
+        score=score(counts, weights(under)),
+        declared=under,
+        assessed=assessed.created if assessed else version.created,
+        waiting=newest and version.state == Version.State.LIVE and under != declared,
+        unfit=tuple(Text(each["zh"], each["en"]) for each in assessed.unfit) if assessed else (),
+    )
 
 
 def anonymity(actor: Actor, request: TableRows, least: int = CONTROLLED_K) -> Report:

@@ -1,6 +1,17 @@
 """What other rooms see of quality: the rules an owner declares, and a table's counts with its score."""
 
-from .quality import DIMENSIONS, INDICATORS, Count, Dimension, Indicator, Measured, Score, percent
+from .quality import DIMENSIONS, INDICATORS, Count, Dimension, Indicator, Measured, Score, percent, why_not
 from .quality_rules import Rules
 
-__all__ = ["DIMENSIONS", "INDICATORS", "Count", "Dimension", "Indicator", "Measured", "Rules", "Score", "percent"]
+__all__ = [
+    "DIMENSIONS",
+    "INDICATORS",
+    "Count",
+    "Dimension",
+    "Indicator",
+    "Measured",
+    "Rules",
+    "Score",
+    "percent",
+    "why_not",
+]

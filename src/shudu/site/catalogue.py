@@ -22,6 +22,7 @@ from . import words
 from .acting import acting, acts, see, told
 from .errors import status_of
 from .forms import again, key_of, new_key, typed
+from .judged import judged
 from .kept import values
 from .language import is_chinese
 from .paging import newest
@@ -92,6 +93,7 @@ def asset(request: HttpRequest, actor: Actor, asset_id: str) -> HttpResponse:
             "versions": versions,
             "corrections": queries.waiting(actor, row.id),
             "batches": came,
+            "judged": judged(row),
             "latest": latest,
             "binding": last.binding if last else None,
             "suggested": observed.get("level"),

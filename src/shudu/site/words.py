@@ -48,6 +48,7 @@ EVENTS = {
     Event.ORDER_SETTLED: Text("结算", "Settled"),
     Event.PARTY_CREATED: Text("登记主体", "Party registered"),
     Event.RELEASE_DECIDED: Text("放行审核", "Release decided"),
+    Event.QUALITY_ASSESSED: Text("统计新版本的质量", "Quality of a version counted"),
     Event.QUALITY_DECLARED: Text("声明质量规则", "Quality rules declared"),
     Event.ROWS_CORRECTED: Text("更正被搁置的行", "Rejected rows corrected"),
     Event.RUN_CLOSED: Text("任务完成", "Run closed"),

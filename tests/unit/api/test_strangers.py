@@ -154,6 +154,7 @@ def test_each_party_sees_its_own(kept: Market, db: None) -> None:
         "get_feed": kept.provider,
         "get_report": kept.provider,
         "get_quality": kept.provider,
+        "list_quality": kept.provider,
         "get_offer": kept.modeller,
         "get_order": kept.buyer,
         "get_agreement": kept.buyer,
