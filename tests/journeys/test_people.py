@@ -206,8 +206,10 @@ def test_a_buyer_without_scripts(person: Callable[..., Reader], tmp_path: Path) 
     buyer.page.fill("[name=q]", "流失")
     buyer.press("查找")
     assert "流失评分" in buyer.said()
-    buyer.go("/orders/")
-    buyer.page.locator("main .list a").first.click()
+    buyer.go("/offers/")
+    buyer.follow("流失评分")
+    buyer.press("下单")
+    assert "订单已生效" in buyer.said()
     buyer.press("开始运行")
     for _ in range(120):
         if "任务完成" in buyer.said():

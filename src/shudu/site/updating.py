@@ -70,7 +70,9 @@ def changes(request: HttpRequest, actor: Actor, asset_id: str) -> HttpResponse:
     row = queries.version(actor, number[:64])
     if row.binding.asset_id != asset.id:
         raise not_found("版本", "version", number[:64])
+    latest = queries.latest(asset.id)
     context = {"asset": asset, "version": row, "own": asset.owner == actor.party, "key": new_key()}
+    context |= {"newest": latest is not None and latest.id == row.id}  # there is nothing to restore
     if row.number == 1:  # the first changed nothing
         return render(request, "changes.html", context)
     try:

@@ -58,7 +58,7 @@ class Page(HTMLParser):
 
 
 def read(client: Client, path: str, language: str) -> Page:
-    response = client.get(path, {"lang": language})
+    response = client.get(f"{path}{'&' if '?' in path else '?'}lang={language}")
     return Page(response.content.decode())
 
 
