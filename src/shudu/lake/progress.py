@@ -6,10 +6,12 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-
-import duckdb
+from typing import TYPE_CHECKING
 
 from shudu.policy.types import Text
+
+if TYPE_CHECKING:
+    import duckdb
 
 _EVERY = 0.3  # seconds
 Progress = Callable[[Text], None]

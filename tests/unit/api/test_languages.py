@@ -11,11 +11,13 @@ from pydantic import BaseModel, ValidationError
 
 from shudu.accounts.api import Deposit
 from shudu.agreements.api import Revocation
-from shudu.agreements.types import DraftOffer
+from shudu.agreements.types import DraftOffer, DraftTable
 from shudu.catalog.api import Review
-from shudu.catalog.types import CoreFields, ModelFields, PublishModel, PublishTable, TableFields
+from shudu.catalog.types import CoreFields, ModelFields, PublishModel, PublishTable, TableFields, VersionFields
 from shudu.cleanroom.api import Opinion
 from shudu.cli import session, usage
+from shudu.collect.api import NewBatch, NewPackage
+from shudu.collect.types import AddSource, CreateUpload, OpenFeed, RegisterKey
 from shudu.exchange.types import PlaceOrder
 from shudu.govern.quality_rules import Rules
 from shudu.identity.api import NewToken, PartyQuery
@@ -28,11 +30,18 @@ from shudu.policy.types import ShuduError, Text
 from shudu.site.api import document
 
 MODELS: list[type[BaseModel]] = [
-    CoreFields, CreateParty, Deposit, DraftOffer, IssueToken, ModelFields, NewToken, Paging, PartyQuery, PlaceOrder,
-    Opinion, PublishModel, PublishTable, Reading, ReceiptKey, Review, Revocation, Rules, TableFields,
+    AddSource, CoreFields, CreateParty, CreateUpload, Deposit, DraftOffer, DraftTable, IssueToken, ModelFields,
+    NewBatch, NewPackage, NewToken, OpenFeed, Opinion, Paging, PartyQuery, PlaceOrder, PublishModel, PublishTable,
+    Reading, ReceiptKey, RegisterKey, Review, Revocation, Rules, TableFields, VersionFields,
 ]  # fmt: skip
 GOOD: dict[type[BaseModel], dict[str, Any]] = {
     CreateParty: {"name": "甲"},
+    DraftTable: {
+        "data": "a", "purposes": ["research"], "bases": ["contract"], "runs": 1, "until": "2035-12-31", "price_fen": 1,
+    },
+    CreateUpload: {"name": "a.csv", "size": 1, "sha256": "0" * 64},
+    AddSource: {"name": "库", "kind": "mysql", "host": "db.example.cn", "database": "d", "user": "u"},
+    OpenFeed: {"source": "a", "table": "t", "title": "表"},
     DraftOffer: {
         "data": "a", "model": "b", "group_by": ["c"], "purposes": ["research"], "bases": ["contract"], "runs": 1,
         "until": "2035-12-31", "price_fen": 1, "split": {"provider": 60, "modeller": 30, "platform": 10},
@@ -121,16 +130,16 @@ def test_a_command_written_wrong_is_explained_in_both(words: list[str], capsys: 
 def test_a_core_file_has_a_size_and_a_depth(tmp_path: Path) -> None:
     import os
 
-    from shudu.cli.assets import JSON_BYTES, _json_object
+    from shudu.cli.assets import JSON_BYTES, json_object
 
     for name, data in {"big": b" " * (JSON_BYTES + 1), "deep": b"[" * 90_000, "list": b"[]", "none": None}.items():
         file = tmp_path / name
         if data is not None:
             file.write_bytes(data)
         with pytest.raises(ShuduError) as caught:
-            _json_object(file, "publish.core", Text("核心字段文件", "file of core fields"))
+            json_object(file, "publish.core", Text("核心字段文件", "file of core fields"))
         assert caught.value.code == ("file.too_large" if name == "big" else "publish.core")
         assert fine(caught.value.message)
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(ShuduError):
-        _json_object(tmp_path / "pipe", "publish.core", Text("核心字段文件", "file of core fields"))
+        json_object(tmp_path / "pipe", "publish.core", Text("核心字段文件", "file of core fields"))

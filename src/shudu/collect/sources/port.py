@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Protocol
 
 from shudu.policy.types import Invalid, ShuduError, Text, Unavailable
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 TLS = ("off", "require", "verify")
 
