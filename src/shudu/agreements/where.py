@@ -185,8 +185,8 @@ def _unreadable() -> Invalid:
         "rows.written",
         Text("筛选条件的写法不正确。", "A condition on rows is not written right."),
         Text(
-            "例如“tenure >= 12”“region in 成都, 眉山”“since between 2026-01-01 and 2026-06-30”“fee is not null”。",
-            "Such as “tenure >= 12”, “region in 成都, 眉山”, “since between 2026-01-01 and 2026-06-30” or “fee is not null”.",
+            "例如“tenure >= 12”“region in 成都, 眉山”“since between 2026-01-01 and 2026-06-30”“n is null”。",
+            "Such as “tenure >= 12”, “region in 成都, 眉山”, “since between 2026-01-01 and 2026-06-30” or “n is null”.",
         ),
         {"field": "where"},
     )

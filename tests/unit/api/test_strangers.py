@@ -153,6 +153,7 @@ def test_each_party_sees_its_own(kept: Market, db: None) -> None:
         "list_versions": kept.provider,
         "get_feed": kept.provider,
         "get_report": kept.provider,
+        "get_anonymity": kept.provider,
         "get_quality": kept.provider,
         "list_quality": kept.provider,
         "get_offer": kept.modeller,
