@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from django.db import transaction
+from django.db.models import Q
 
 from shudu.policy import clock, ids
 from shudu.policy.types import Conflict, Text
@@ -20,6 +21,8 @@ from shudu.policy.types import Conflict, Text
 from .keys import Keyring, Wrapped, new_secret
 from .models import DataKey
 from .types import Place
+
+_OF_A_VERSION = Q(version__startswith="ver_") | Q(version__startswith="run_")
 
 
 @dataclass(frozen=True)
@@ -70,12 +73,13 @@ class StoredDataKeys:
         )
 
     def forget(self, there: Callable[[Place], bool], older_than: float) -> None:
-        """Forget keys made more than `older_than` seconds ago for places where nothing is: they opened nothing yet.
+        """Forget keys made more than `older_than` seconds ago for versions of which nothing lies anywhere: they opened
+        nothing yet. A key of something that is not stored as a version (a password, sketches of releases) stays.
 
         Their rows go whole, so that whoever tries again at the same place begins with a new key.
         """
         made = DataKey.objects.filter(
-            state=DataKey.State.ACTIVE, created__lte=clock.now() - timedelta(seconds=older_than)
+            _OF_A_VERSION, state=DataKey.State.ACTIVE, created__lte=clock.now() - timedelta(seconds=older_than)
         )
         for row in made.iterator():
             if not there(Place(row.owner, row.asset, row.version)):

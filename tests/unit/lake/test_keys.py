@@ -116,3 +116,14 @@ class TestDataKeys:
 
 def test_the_home_alone_opens_nothing(tmp_path: Path, keyring: Keyring) -> None:
     assert tmp_path / "home" not in keyring.folder.parents
+
+
+def test_only_keys_of_versions_that_were_never_written_are_forgotten(db: None, tmp_path: Path) -> None:
+    """A password's key and that of an asset's sketches lie beside no file, and are kept however old they are."""
+    keys = StoredDataKeys(Keyring(tmp_path / "keks"))
+    places = [Place("pty_a", "ast_b", name) for name in ("ver_never", "ver_there", "password", "sketches")]
+    secrets = {place.version: keys.create(place) for place in places}
+    keys.forget(lambda place: place.version == "ver_there", older_than=-60)
+    for place in places[1:]:
+        assert keys.secret(place) == secrets[place.version]
+    assert not DataKey.objects.filter(version="ver_never").exists()
