@@ -272,6 +272,7 @@ def wrong(operation: str, ordered: int = 0, assets: int = 0, funds: int = FUNDS)
     expect("folders after the sweep", there, known)
     expect("staging after the sweep", os.listdir(home / "lake" / ".staging"), [])
     versions = {str(version) for version in Version.objects.values_list("id", flat=True)}
+    versions.add("sketches")  # what is remembered of an asset's releases has a key of its own
     expect("versions recorded", events.count("version.published"), int(operation in ("version", "batch")))
     expect(
         "keys without a version",

@@ -382,11 +382,12 @@ def test_nothing_is_left_after_success_and_failure(
     hostile: Callable[[str], Bubblewrap], make_job: JobMaker, folder: Path
 ) -> None:
     mounts = Path("/proc/self/mountinfo").read_text()
+    before = descendants(os.getpid())  # a server that other tests share may live as long as they all
     job = make_job(10, wall_seconds=1.0)
     Bubblewrap().run(replace(job, limits=Limits()))
     failed(hostile("import time; time.sleep(60)"), job)
     assert sorted(one.name for one in folder.iterdir()) == ["data.arrow"]
-    assert descendants(os.getpid()) == set()
+    assert descendants(os.getpid()) <= before
     assert Path("/proc/self/mountinfo").read_text() == mounts
 
 
