@@ -122,7 +122,7 @@ def test_the_csv_holds_no_formula(market: Market, tmp_path: Path) -> None:
     six = next(row for row in rows if row["※行号 Row"] == "6")
     assert six["name"] == "'" + FORMULA
     assert six["customer_no"] == "510107199003071234"
-    (tmp_path / "list.csv").write_bytes(content.replace(b",abc,", b",8,"))  # a key is hexadecimal and may hold abc
+    (tmp_path / "list.csv").write_bytes(content.replace(b'"abc"', b'"8"'))  # a key is hexadecimal and may hold abc
     row = actions.correct(market.provider, version.id, Corrected(source=tmp_path / "list.csv"))
     assert row.open == 4
     assert ("510107199003071234", FORMULA, 8, "0028") in contents(row.asset_id)
