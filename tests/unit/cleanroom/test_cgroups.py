@@ -86,6 +86,37 @@ def test_one_in_use_is_kept_and_one_left_behind_is_swept() -> None:
             pass
 
 
+def test_version_2_with_whatever_controllers_it_has_here(make_job: JobMaker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where version 1 has ours, version 2 is tried with one it has: found, handed on, limited, joined, removed.
+
+    What only a machine with ours in version 2 shows are the names of their files.
+    """
+    second = [one for one in cgroups._hierarchies() if one[0] == {""}]
+    monkeypatch.setattr(cgroups, "_hierarchies", lambda: iter(second))
+    tree.cache_clear()
+    try:
+        if not tree().folders:
+            monkeypatch.setattr(cgroups, "CONTROLLERS", ("hugetlb",))
+            monkeypatch.setitem(cgroups._LIMITS, 2, {"hugetlb": ("hugetlb.2MB.max",)})
+            monkeypatch.setattr(cgroups, "_values", lambda limits: {"hugetlb.2MB.max": "0"})
+            tree.cache_clear()
+        if not tree().folders:
+            assert tree().version == 0
+            assert tree().reason, "there is no version 2 to be had, and it is said why"
+            return
+        assert tree().version == 2
+        with Started(INSIDE, "scorecard", Limits()) as process:
+            assert process.cgroups == tree().controllers != ()
+            assert process.interfaces() == ["lo"]
+            told = Path(f"/proc/{process._process.pid}/cgroup").read_text()
+            assert any(line.startswith("0::") and "/shudu-" in line for line in told.splitlines())
+            assert len(ours()) == 1
+            assert process.run(make_job(10), 10_000).out
+        assert ours() == set()
+    finally:
+        tree.cache_clear()
+
+
 def test_without_any_a_job_still_runs_and_says_so(make_job: JobMaker, monkeypatch: pytest.MonkeyPatch) -> None:
     """As where the trees cannot be written: the resource limits of the process hold by themselves."""
     monkeypatch.setattr(cgroups, "_hierarchies", lambda: iter(()))
