@@ -95,6 +95,7 @@ ROWS: dict[Permission, tuple[type[models.Model], ...]] = {
     Permission.PARTY_CREATE: (),
     Permission.PARTY_MANAGE: (Party,),
     Permission.PARTY_READ: (Party,),
+    Permission.PROJECTION_REBUILD: (),
     Permission.QUALITY_DECLARE: (Asset,),
     Permission.RELEASE_DECIDE: (Release,),
     Permission.RESULT_DOWNLOAD: (Asset,),
@@ -279,6 +280,7 @@ class Town:
             lambda: ledger.forget(self.parties[0], self.parties[0].party, ["code"]),
             lambda: ledger.rotate(self.parties[0]),
             lambda: security.rotate_data_keys(self.parties[0]),
+            lambda: catalog.rebuild_projection(self.parties[0]),
         ):
             with pytest.raises(Refused):
                 refused()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from shudu.policy.permissions import Permission
 from shudu.policy.rules import refuse_unless
 from shudu.policy.types import Actor, Conflict, Invalid, Text
 
-from . import codes, correcting, levels, promises, updating
+from . import codes, correcting, levels, projecting, promises, updating
 from .model_kinds import ModelSpec, read_model
 from .models import Asset, Binding, Correction, LevelReview, Right, Version
 from .procedures import CORRECTION
@@ -261,6 +261,26 @@ def withdraw(actor: Actor, version_id: str, basis: str) -> Version:
     _promise(version.binding)
     record(version.id, {"asset": asset.id, "version": version.id, "basis": basis})
     return version
+
+
+def show_due() -> None:
+    """Show what has changed to other engines: a projection, of which nothing is recorded; the worker's chore."""
+    projecting.show_due()
+
+
+def _show_anew(actor: Actor) -> dict[str, Mapping[str, str]]:
+    """Before the transaction opens: it takes as long as there are tables."""
+    require(actor, Permission.PROJECTION_REBUILD)
+    return projecting.show_all()
+
+
+@action(Permission.PROJECTION_REBUILD, Event.PROJECTION_REBUILT, prepare=_show_anew)
+def rebuild_projection(actor: Actor, *, prepared: dict[str, Mapping[str, str]]) -> dict[str, Mapping[str, str]]:
+    """Show every table to other engines anew, from nothing; returns each with the versions that cannot be shown and
+    the column that is why."""
+    require(actor, Permission.PROJECTION_REBUILD)
+    record(actor.party, {"tables": len(prepared)})
+    return prepared
 
 
 @part_of_action

@@ -8,8 +8,9 @@ class CatalogConfig(AppConfig):
     def ready(self) -> None:
         from shudu.cases.types import register as register_procedure
 
-        from . import rules
+        from . import handlers, rules
         from .procedures import CORRECTION
 
+        assert handlers
         register_procedure(CORRECTION)
         rules.register()

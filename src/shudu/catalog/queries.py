@@ -13,13 +13,13 @@ from django.db.models import Count, Q, QuerySet
 
 from shudu.cases import queries as cases
 from shudu.lake import queries as lake
-from shudu.lake.types import Column, Place, Reading, StoredFile, Table, Understood, field_ids
+from shudu.lake.types import Column, Place, Reading, ShownTable, StoredFile, Table, Understood, field_ids
 from shudu.policy import audiences, clock
 from shudu.policy.permissions import Permission
 from shudu.policy.rules import decide, refuse_unless, visible
 from shudu.policy.types import Actor, Conflict, Decision, Text, not_found
 
-from . import diffing
+from . import diffing, levels
 from .corrections import MOST as MOST
 from .corrections import Form, code_lists, written
 from .diffing import VersionDifference as VersionDifference
@@ -362,6 +362,24 @@ def understood(actor: Actor, source: Path, reading: Reading) -> Understood:
 def table(version: Version) -> Table:
     """A version as the lake takes it."""
     return Table(place(version), files(version), tuple(Column.from_json(column) for column in version.columns))
+
+
+def showable() -> QuerySet[Asset]:
+    """Every table that other engines may be shown: what lies in plain Parquet, and was not made by a run."""
+    plain = [code for code in levels.LEVELS if not levels.needs_encryption(code)]
+    return Asset.objects.filter(kind=Asset.Kind.TABLE, run="", level__in=plain)
+
+
+def live(asset_id: str) -> QuerySet[Version]:
+    """An asset's live versions, the oldest first."""
+    rows = Version.objects.filter(binding__asset=asset_id, state=Version.State.LIVE)
+    return rows.select_related("binding").order_by("number")
+
+
+def shown_tables(actor: Actor) -> list[ShownTable]:
+    """What other engines are shown, for the operating company."""
+    refuse_unless(decide(actor, Permission.PROJECTION_REBUILD))
+    return lake.projection().tables()
 
 
 def place(version: Version) -> Place:

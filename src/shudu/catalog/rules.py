@@ -44,5 +44,7 @@ def register() -> None:
     grant(Permission.ASSET_UPDATE, owner)
     grant(Permission.MODEL_PUBLISH, holders(Role.MODELLER))
     grant(Permission.ASSET_REVIEW, holders(Role.AUTHORITY, Role.OPERATOR))
+    # Files as they lie, past every agreement: for the operating company's own engines.
+    grant(Permission.PROJECTION_REBUILD, holders(Role.OPERATOR))
     # The worker erases or withdraws a result when the agreement it came from is revoked and says so.
     grant(Permission.ASSET_ERASE, owner, holders(Role.SYSTEM))

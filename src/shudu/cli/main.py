@@ -16,6 +16,7 @@ from . import (
     evidence,
     helping,
     house,
+    iceberg,
     keys,
     offers,
     orders,
@@ -65,6 +66,7 @@ app.add_typer(releases.releases, name="releases")
 app.add_typer(evidence.receipts, name="receipts")
 app.add_typer(evidence.ledger, name="ledger")
 app.add_typer(keys.app, name="keys")
+app.add_typer(iceberg.app, name="iceberg")
 app.add_typer(sandbox.app, name="sandbox")
 
 

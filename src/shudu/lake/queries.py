@@ -13,9 +13,11 @@ from .keys import Keyring
 from .keys import seal as seal
 from .keys import unseal as unseal
 from .progress import reported_to as reported_to
+from .projection import Notes
 from .types import Evolution, ObserverFactory, Recipe
 
 if TYPE_CHECKING:
+    from .projection import Projection
     from .store import TableStore
 
 
@@ -43,6 +45,18 @@ def store() -> TableStore:
 
     options = settings.OPTIONS
     return DuckDBStore(settings.HOME, data_keys(), dict(_observers), options.max_upload_mb << 20)
+
+
+def projection() -> Projection:
+    """What shows this home's tables to other engines. What it is written with is loaded at its first use."""
+    from .iceberg import IcebergProjection
+
+    return IcebergProjection(settings.HOME)
+
+
+def notes() -> Notes:
+    """Which assets have yet to be shown there."""
+    return Notes(settings.HOME)
 
 
 def data_keys() -> StoredDataKeys:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import Any, Protocol
@@ -145,6 +146,25 @@ class Table:
     place: Place
     files: tuple[StoredFile, ...]
     columns: tuple[Column, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A live version as it is to be shown: its table, its number, and when it was published."""
+
+    table: Table
+    number: int
+    created: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ShownTable:
+    """A table as it is shown: whose, of which asset, where its metadata lies, and the snapshot of each version."""
+
+    owner: str
+    asset: str
+    metadata: str
+    snapshots: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)

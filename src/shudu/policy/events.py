@@ -38,6 +38,7 @@ class Event(StrEnum):
     ORDER_RELEASED = "order.released"
     ORDER_SETTLED = "order.settled"
     PARTY_CREATED = "party.created"
+    PROJECTION_REBUILT = "projection.rebuilt"
     QUALITY_ASSESSED = "quality.assessed"
     QUALITY_DECLARED = "quality.declared"
     RELEASE_DECIDED = "release.decided"
@@ -110,6 +111,7 @@ LEAVES: dict[Event, Leaf] = {
     Event.ORDER_RELEASED: Leaf(1, ("order", "run", "amount_fen")),
     Event.ORDER_SETTLED: Leaf(1, ("order", "run", "amount_fen", "split_fen")),
     Event.PARTY_CREATED: Leaf(1, ("party", "kind", "code", "roles")),
+    Event.PROJECTION_REBUILT: Leaf(1, ("tables",)),
     Event.QUALITY_ASSESSED: Leaf(1, ("asset", "rules", "version", "counts_sha256")),
     Event.QUALITY_DECLARED: Leaf(1, ("asset", "rules", "rules_sha256", "version", "counts_sha256")),
     Event.RELEASE_DECIDED: Leaf(1, ("run", "case", "decision", "held_for", "files", "opinion_sha256")),

@@ -37,6 +37,7 @@ class Permission(StrEnum):
     PARTY_CREATE = "party.create"
     PARTY_MANAGE = "party.manage"
     PARTY_READ = "party.read"
+    PROJECTION_REBUILD = "projection.rebuild"
     QUALITY_DECLARE = "quality.declare"
     RELEASE_DECIDE = "release.decide"
     RESULT_DOWNLOAD = "result.download"
