@@ -12,6 +12,6 @@ export default defineConfig({
     manifest: "manifest.json",
     modulePreload: { polyfill: false },
     target: ["chrome105", "firefox115", "safari16"],
-    rolldownOptions: { checks: { eval: false }, input: ["src/shudu.css", "src/main.ts", "src/verify.ts"] },
+    rolldownOptions: { checks: { eval: false }, input: ["src/shudu.css", "src/main.ts", "src/verify.ts", "src/try.ts"] },
   },
 });

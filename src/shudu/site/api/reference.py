@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,14 +38,26 @@ GROUPS = {
 
 
 @dataclass(frozen=True)
+class Field:
+    """One thing to fill in before an operation can be tried: where it goes, and its value when that is known."""
+
+    name: str
+    place: str  # path, query, body (JSON), part (a form's text) or file
+    required: bool
+    value: str = ""
+
+
+@dataclass(frozen=True)
 class Shown:
-    """One operation as the page shows it."""
+    """One operation as the page shows it. `keyed`: it changes something, so trying it takes a key."""
 
     id: str
     method: str
     path: str
     name: Text
     command: str
+    fields: tuple[Field, ...]
+    keyed: bool
 
 
 @require_safe
@@ -56,9 +69,32 @@ def page(request: HttpRequest) -> HttpResponse:
     for path, method, operation in document.operations(made):
         name = Text(operation["x-summary-zh"], operation["summary"])
         command = _command(base + path, method, operation, made)
-        groups[operation["tags"][0]].append(Shown(operation["operationId"], method.upper(), path, name, command))
+        fields = tuple(_fields(operation, made))
+        keyed = document.changes(method, operation)
+        shown_as = Shown(operation["operationId"], method.upper(), path, name, command, fields, keyed)
+        groups[operation["tags"][0]].append(shown_as)
     shown = [(GROUPS[name], found) for name, found in groups.items()]
     return render(request, "api_reference.html", {"groups": shown, "base": f"{base}{document.PREFIX.rstrip('/')}"})
+
+
+def _fields(operation: dict[str, Any], made: dict[str, Any]) -> Iterator[Field]:
+    """What a person fills in to try an operation; the header fields the page sends by itself."""
+    for parameter in operation["parameters"]:
+        if parameter["in"] in ("path", "query"):
+            value = (parameter["schema"].get("enum") or [""])[0] if parameter["in"] == "path" else ""
+            yield Field(parameter["name"], parameter["in"], bool(parameter.get("required")), str(value))
+    for name, sent in _parts(operation, made):
+        kind = "body" if name == "" else "file" if sent == "FILE" else "part"
+        yield Field(name, kind, True, "" if kind == "file" else json.dumps(sent, ensure_ascii=False, indent=1))
+
+
+def _parts(operation: dict[str, Any], made: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """What an operation is sent, by the name of its part, with an example; a JSON body has no name."""
+    content = operation.get("requestBody", {}).get("content", {})
+    if "application/json" in content:
+        yield "", operation.get("x-example") or _example(content["application/json"]["schema"], made)
+    for name, schema in content.get("multipart/form-data", {}).get("schema", {}).get("properties", {}).items():
+        yield name, operation["x-example"] if name == "fields" and "x-example" in operation else _example(schema, made)
 
 
 def _command(address: str, method: str, operation: dict[str, Any], made: dict[str, Any]) -> str:
@@ -72,17 +108,12 @@ def _command(address: str, method: str, operation: dict[str, Any], made: dict[st
         words.insert(1, ["-X", method.upper()])
     if document.changes(method, operation):
         words.append(["-H", "Idempotency-Key: $(uuidgen)"])
-    content = operation.get("requestBody", {}).get("content", {})
-    if "application/json" in content:
-        sent = operation.get("x-example") or _example(content["application/json"]["schema"], made)
+    for name, sent in _parts(operation, made):
         body = json.dumps(sent, ensure_ascii=False)
-        words += [["-H", "Content-Type: application/json"], ["-d", body]]
-    for name, schema in content.get("multipart/form-data", {}).get("schema", {}).get("properties", {}).items():
-        sent = _example(schema, made)
-        if name == "fields" and "x-example" in operation:
-            sent = operation["x-example"]
-        part = f"{name}=@FILE" if sent == "FILE" else f"{name}={json.dumps(sent, ensure_ascii=False)}"
-        words.append(["-F", part])
+        if name == "":
+            words += [["-H", "Content-Type: application/json"], ["-d", body]]
+        else:
+            words.append(["-F", f"{name}=@FILE" if sent == "FILE" else f"{name}={body}"])
     if operation["operationId"] in ("download_result", "get_receipt"):
         words.append(["-OJ"])
     return " \\\n  ".join(" ".join(_quoted(word) for word in line) for line in words)
