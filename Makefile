@@ -18,9 +18,9 @@ run: setup ## load the demonstration, start web and worker, print the address an
 tools:
 	@scripts/environment all
 
-test: tools ## install what the tests need and run them all (ARGS="-k word" for some)
+test: tools ## install what the tests need and run them all, on up to four cores (ARGS="-k word" for some, "-n 0" on one)
 	@scripts/apt
-	@$(PYTHON) -m pytest $(ARGS)
+	@$(PYTHON) -m pytest -n auto --maxprocesses 4 --dist worksteal $(ARGS)
 
 check: tools ## lint, format, types, import floors, spelling, documents
 	@.venv/bin/ruff check .

@@ -6,11 +6,12 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import django
 import pytest
+
+from frozen import FrozenClock
 
 _TOLD = {"SHUDU_GOLDEN", "SHUDU_NO_SKIPS"}  # words to the tests themselves
 _place = Path(tempfile.mkdtemp(prefix="shudu-tests-"))
@@ -25,30 +26,10 @@ for _name in ("home", "keys"):
 
 django.setup()  # here, so that the conftests of rooms can import models
 
-START = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)  # a Monday, nine o'clock in Chengdu
-
-
-class FrozenClock:
-    """A clock that moves only when told."""
-
-    def __init__(self, moment: datetime = START) -> None:
-        self.moment = moment
-
-    def now(self) -> datetime:
-        return self.moment
-
-    def set(self, moment: datetime) -> None:
-        self.moment = moment
-
-    def advance(self, by: timedelta | None = None, **parts: float) -> datetime:
-        """Move on by a timedelta or by its parts (`seconds=`, `minutes=`, `days=` …) and return the new moment."""
-        self.moment += by if by is not None else timedelta(**parts)
-        return self.moment
-
 
 @pytest.fixture
 def clock() -> Iterator[FrozenClock]:
-    """The process's clock, standing still at `START`."""
+    """The process's clock, standing still at `frozen.START`."""
     from shudu.policy import clock as port
 
     frozen = FrozenClock()

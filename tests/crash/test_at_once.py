@@ -8,7 +8,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import sqlite3
 import subprocess
 import threading
@@ -24,6 +23,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test.client import encode_multipart
 
+import ports
 from journeys.console import PROVIDER, Console
 from shudu.config import supervisor
 
@@ -85,9 +85,7 @@ def home(tmp_path: Path) -> Iterator[Console]:
 def writers(home: Console, tmp_path: Path) -> Iterator[dict[str, Publish]]:
     """Two people with a process each at the command line, and two callers of one server."""
     secret = home.do("tokens", "create", PROVIDER, "--write")["secret"]
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = ports.free()
     env = {**home.env, "DJANGO_SETTINGS_MODULE": "shudu.config.settings"}
     server = subprocess.Popen(supervisor.web(port), env=env, start_new_session=True)
     hands = [home]

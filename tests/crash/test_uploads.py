@@ -21,6 +21,7 @@ from typing import Any
 
 import pytest
 
+import ports
 from crash.test_web import Site
 from journeys.console import PROVIDER, PROVIDER_CODE, Console
 
@@ -78,9 +79,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     console.do("orgs", "create", PROVIDER, "--code", PROVIDER_CODE)
     secret = console.do("tokens", "create", PROVIDER, "--write")["secret"]
     console.close()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = ports.free()
     site = Site(console.home, console.env, port, {"provider": secret})
     site.start()
     yield site

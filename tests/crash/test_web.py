@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -22,6 +21,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test.client import encode_multipart
 
+import ports
 from shudu.config import supervisor
 
 DRIVER = Path(__file__).with_name("driver.py")
@@ -97,9 +97,7 @@ class Site:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     home = tmp_path_factory.mktemp("web") / "home"
     subprocess.run([sys.executable, str(DRIVER), "prepare", str(home)], check=True, timeout=600)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = ports.free()
     env = {name: value for name, value in os.environ.items() if not name.startswith(("SHUDU_", "DJANGO_"))}
     site = Site(home, {**env, "SHUDU_HOME": str(home), "LANG": "C.UTF-8"}, port)
     for name in ("", ".keys"):  # the prepared home has a run going on: begin before it

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import ports
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = shutil.which("chromium")
@@ -41,9 +42,7 @@ def served(folder: Path, people: str) -> Iterator[str]:
     home = folder / "home"
     env = {**os.environ, "SHUDU_HOME": str(home), "SHUDU_KEYS": str(folder / "keys")}
     subprocess.run([sys.executable, "-c", people, str(home), PASSWORD], env=env, check=True)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = ports.free()
     start = [sys.executable, "-m", "shudu.cli"]
     with (folder / "log").open("wb") as log:
         both = [

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
 
+import ports
 from journeys.console import Console
 from unit.ledger.independent import audit
 
@@ -17,9 +17,7 @@ from unit.ledger.independent import audit
 def audit_home(console: Console) -> tuple[int, str]:
     """Size and base64 root of the ledger, recomputed over HTTP from its tiles and entries."""
     key = console.say("ledger", "key").out.strip()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = ports.free()
     server = subprocess.Popen(
         [sys.executable, "-m", "shudu.cli", "serve", "--port", str(port)],
         env=console.env,

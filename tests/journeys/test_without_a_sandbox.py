@@ -19,6 +19,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+import ports
 from journeys.console import BUYER, Console
 
 MACHINE = Path(__file__).parents[1] / "unit" / "cleanroom" / "machine.py"
@@ -39,9 +40,7 @@ def answers(port: int) -> bool:
 @pytest.fixture
 def up(console: Console) -> Iterator[tuple[str, dict[str, str]]]:
     """`shudu up --demo`, which is what `make run` starts, without bubblewrap: its address and the sign-ins."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = ports.free()
     with (console.folder / "up.log").open("w") as log:
         process = subprocess.Popen(
             [*poorer("bubblewrap"), "up", "--demo"],

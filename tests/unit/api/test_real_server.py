@@ -21,6 +21,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test.client import encode_multipart
 
+import ports
 from journeys.console import BUYER, MODELLER, PROVIDER, Console
 
 from .conftest import MODEL, TABLE, TERMS, new_key
@@ -81,9 +82,7 @@ def server(console: Console) -> Iterator[Server]:
     """`shudu up` on a home of its own, with a free port, until the test ends."""
     console.do("init")
     console.register()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = ports.free()
     with (console.folder / "up.err").open("w") as errors:
         process = subprocess.Popen(
             [sys.executable, "-m", "shudu.cli", "up"],

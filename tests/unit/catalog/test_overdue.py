@@ -13,7 +13,7 @@ from django.apps import apps
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from conftest import FrozenClock
+from frozen import FrozenClock
 from shudu.catalog import actions, promises, queries
 from shudu.catalog.models import Asset
 from shudu.catalog.types import CoreFields, PublishTable, PublishVersion

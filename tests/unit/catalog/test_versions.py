@@ -9,7 +9,7 @@ from typing import Any
 import openpyxl
 import pytest
 
-from conftest import FrozenClock
+from frozen import FrozenClock
 from shudu.catalog import actions, queries, updating
 from shudu.catalog.diffing import SchemaDifference
 from shudu.catalog.models import Version

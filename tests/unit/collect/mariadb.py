@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -15,15 +14,15 @@ from pathlib import Path
 
 import pytest
 
+import ports
+
 
 class MariaDB:
     """Started as the user `mysql` where we are root."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.socket = folder, str(folder / "socket")
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = ports.free()
         user = []
         if os.getuid() == 0:
             mysql = pwd.getpwnam("mysql")

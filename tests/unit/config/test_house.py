@@ -20,6 +20,8 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.state import ProjectState
 from django.utils import translation
 
+import ports
+
 
 def test_django_finds_nothing_wrong() -> None:
     call_command("check", fail_level="WARNING")
@@ -59,9 +61,7 @@ def test_acknowledged_is_durable_and_writers_queue() -> None:
 
 def test_the_web_server_serves_pages_and_survives_a_kill(tmp_path: Path) -> None:
     """granian under the supervisor, as `shudu up` runs it; a kill -9 of it costs a moment, not the port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = ports.free()
     script = f"from shudu.config import supervisor as s; raise SystemExit(s.supervise({{'web': s.web({port})}}))"
     environment = {**os.environ, "SHUDU_HOME": str(tmp_path / "home"), "SHUDU_KEYS": str(tmp_path / "keys")}
     (tmp_path / "home").mkdir()

@@ -30,11 +30,12 @@ def test_skips_itself():
 """
 
 
-def run(place: Path, tests: str, **told: str) -> subprocess.CompletedProcess[str]:
-    shutil.copy(ROOT / "tests" / "conftest.py", place / "conftest.py")
+def run(place: Path, tests: str, *words: str, **told: str) -> subprocess.CompletedProcess[str]:
+    for name in ("conftest.py", "frozen.py"):
+        shutil.copy(ROOT / "tests" / name, place)
     (place / "test_some.py").write_text(tests)
     environment = {name: value for name, value in os.environ.items() if name not in ("CI", "SHUDU_NO_SKIPS")}
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--rootdir", place, place]
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--rootdir", place, *words, place]
     return subprocess.run(command, env={**environment, **told}, cwd=place, capture_output=True, text=True, check=False)
 
 
@@ -60,3 +61,13 @@ def test_a_whole_module_that_skips_itself_counts_too(tmp_path: Path) -> None:
 
 def test_a_run_without_skips_passes(tmp_path: Path) -> None:
     assert run(tmp_path, "def test_a():\n    pass\n", CI="true").returncode == 0
+
+
+def test_several_processes_are_as_strict_as_one(tmp_path: Path) -> None:
+    tests = f"{TESTS}\n{TESTS.replace('def test_', 'def test_also_')}"
+    (tmp_path / "test_absent.py").write_text("import pytest\npytest.importorskip('no_such_module')\n")
+    done = run(tmp_path, tests, "-n2", "--dist=worksteal", CI="true")
+    assert done.returncode == 1
+    for said in ("test_absent.py", "test_also_skipped", "no such part here", "known", "found out late"):
+        assert said in done.stdout
+    assert "2 passed, 5 skipped, 2 xfailed" in done.stdout.splitlines()[-1]

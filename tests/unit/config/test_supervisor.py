@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+import ports
+
 # A child like granian: its own child holds the port, and lives on when only its parent is killed.
 SERVER = textwrap.dedent("""
     import os, pathlib, signal, socket, sys, time
@@ -60,12 +62,6 @@ SUPERVISOR = textwrap.dedent("""
 """)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def until(true: Callable[[], bool], seconds: float = 15) -> None:
     end = time.monotonic() + seconds
     while not true():
@@ -94,7 +90,7 @@ def taken(port: int) -> bool:
 
 class House:
     def __init__(self, place: Path, worker: str = WORKER, patience: float = 10) -> None:
-        self.place, self.port = place, free_port()
+        self.place, self.port = place, ports.free()
         command = [sys.executable, "-c", SUPERVISOR, place, str(self.port), SERVER, worker, str(patience)]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         assert self.process.stdout is not None

@@ -141,3 +141,11 @@ def test_the_gpl_package_is_read_in_a_process_of_its_own() -> None:
 def test_no_file_of_ours_is_too_long(kind: str) -> None:
     files = [path for folder in ("src", "tests", "bench", "scripts") for path in (ROOT / folder).rglob(kind)]
     assert [str(path) for path in files if path.read_text("utf-8").count("\n") > LONGEST] == []
+
+
+def test_the_tests_home_is_made_once() -> None:
+    """Under a second name tests/conftest.py would run again, and give programs that tests start another home."""
+    pattern = re.compile(r"^\s*(from|import) (conftest|tests)\b", re.MULTILINE)
+    tests = ROOT / "tests"
+    again = [str(path.relative_to(tests)) for path in tests.rglob("*.py") if pattern.search(path.read_text("utf-8"))]
+    assert again == []

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from conftest import START, FrozenClock
+from frozen import START, FrozenClock
 from kernel.in_process import InProcess
 from shudu.accounts import queries as accounts
 from shudu.agreements import actions as agreements

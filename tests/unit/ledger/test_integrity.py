@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, connection, transaction
 from django.db.models import BinaryField
-from tests.unit.ledger.test_ledger import IRI, OPERATOR, wait
 
 from shudu.ledger import queries
 from shudu.ledger.actions import open_log
@@ -14,6 +13,7 @@ from shudu.ledger.integrity import check, rebuild_tiles
 from shudu.ledger.models import Disclosure, Entry, HashTile, Log, TreeHead
 from shudu.ledger.sequencer import sequence
 from shudu.policy.models import Outbox
+from unit.ledger.test_ledger import IRI, OPERATOR, wait
 
 pytestmark = pytest.mark.django_db
 

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.db import connection
-from tests.unit.ledger.independent import audit
 
 from shudu.ledger import queries, receipt
 from shudu.ledger.actions import forget, open_log
@@ -24,6 +23,7 @@ from shudu.policy import clock
 from shudu.policy.events import Event
 from shudu.policy.models import Outbox
 from shudu.policy.types import Actor, Conflict, Invalid, NotFound, Refused, Role, Unavailable
+from unit.ledger.independent import audit
 
 pytestmark = pytest.mark.django_db
 

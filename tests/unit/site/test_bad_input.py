@@ -14,7 +14,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import Resolver404, get_resolver, resolve, reverse
 
-from conftest import FrozenClock
+from frozen import FrozenClock
 from shudu.agreements.models import Offer
 from shudu.exchange.models import Order
 from shudu.policy.events import ACTOR_FIELDS, LEAVES, Event

@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import reverse
 from pydantic import SecretStr
 
-from conftest import FrozenClock
+from frozen import FrozenClock
 from shudu.catalog import actions
 from shudu.catalog.types import CoreFields, PublishTable, PublishVersion
 from shudu.identity import actions as identity
