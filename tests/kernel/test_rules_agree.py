@@ -31,6 +31,7 @@ from shudu.catalog.types import PublishModel, PublishTable, PublishVersion, Read
 from shudu.cleanroom import actions as cleanroom
 from shudu.cleanroom import steps
 from shudu.cleanroom.models import Release
+from shudu.cleanroom.types import OwnRules
 from shudu.collect import actions as collect
 from shudu.collect import queries as collect_read
 from shudu.collect.models import Batch, Feed, Source, Upload
@@ -98,6 +99,7 @@ ROWS: dict[Permission, tuple[type[models.Model], ...]] = {
     Permission.PROJECTION_REBUILD: (),
     Permission.QUALITY_DECLARE: (Asset,),
     Permission.RELEASE_DECIDE: (Release,),
+    Permission.RELEASE_RESTRICT: (),
     Permission.RESULT_DOWNLOAD: (Asset,),
     Permission.ROWS_CORRECT: (Correction,),
     Permission.RUN_CARRY: (Run,),
@@ -286,6 +288,7 @@ class Town:
                 refused()
         provider = self.holding(Role.PROVIDER)[0]
         govern.declare_rules(provider, self.small, Rules())
+        cleanroom.restrict(self.holding(Role.MODELLER)[0], OwnRules())
         upload = collect.create_upload(provider, CreateUpload(name="a.csv", size=1, sha256="0" * 64))
         with pytest.raises(Conflict):
             collect.complete_upload(provider, upload.id)

@@ -1,4 +1,4 @@
-"""Every write about releases: enter one, decide about a held one, end one, forget its sketch."""
+"""Every write about releases: enter one, decide about a held one, end one, forget its sketch; and stricter rules."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import hashlib
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+
+import rfc8785
 
 from shudu.cases import actions as cases
 from shudu.catalog import queries as catalog
@@ -20,8 +22,9 @@ from shudu.runs import queries as run_queries
 from shudu.runs.types import Withheld
 
 from . import queries
-from .models import Cohort, Release, Watch
+from .models import Cohort, Release, ReleaseRules, Watch
 from .procedures import RELEASE
+from .types import RULES, OwnRules
 
 if TYPE_CHECKING:
     from .sketches import Sealed
@@ -143,6 +146,41 @@ def forget(actor: Actor, version_id: str) -> None:
     record_nothing()
     Release.objects.filter(version=version_id).update(labels=b"", labels_sha256="", evidence={})
     Cohort.objects.filter(version=version_id).delete()
+
+
+@action(Permission.RELEASE_RESTRICT, Event.RELEASE_RESTRICTED)
+def restrict(actor: Actor, rules: OwnRules) -> ReleaseRules:
+    """Ask for stricter rules for every release the actor's data or models are part of, from its next run on.
+
+    Raises Invalid `release.laxer`, naming the rule, where one is laxer than the house has it.
+    """
+    from .house_policy import as_rule
+    from .release_policy import stricter
+
+    require(actor, Permission.RELEASE_RESTRICT)
+    house, asked = queries.policy_of([]), rules.named()
+    for name, value in asked.items():
+        mine, theirs = as_rule(name, value), getattr(house, name)
+        if stricter(name, mine, theirs) != mine:
+            raise _laxer(name, mine, theirs)
+    digest = hashlib.sha256(rfc8785.dumps(asked)).hexdigest()
+    row = ReleaseRules.objects.create(owner=actor.party, rules=asked, sha256=digest)
+    record(row.id, {"party": actor.party, "rules_sha256": digest})
+    return row
+
+
+def _laxer(name: str, mine: Any, theirs: Any) -> Invalid:
+    title = RULES[name]
+    if name == "group_by":
+        zh, en = "所列的列不都在本平台允许分组的列之内", "not all of these may make groups here"
+    else:
+        zh, en = f"{mine} 比本平台现行的 {theirs} 宽松", f"{mine} is laxer than {theirs}, which holds here"
+    return Invalid(
+        "release.laxer",
+        Text(f"“{title.zh}”（{name}）：{zh}，没有受理。", f"{title.en} ({name}): {en}; nothing was changed."),
+        Text("只能从严：请改得更严，或不填这一条。", "Rules can only be made stricter: change it, or leave it out."),
+        {"field": name},
+    )
 
 
 @part_of_action

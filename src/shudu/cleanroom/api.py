@@ -9,11 +9,13 @@ from ninja import Query, Router
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from shudu.policy import plain_text
-from shudu.policy.api import Call, Moment, Page, Paging, named, page
+from shudu.policy.api import Call, Moment, Page, Paging, Said, named, page
+from shudu.policy.types import Actor
 from shudu.runs import queries as runs
 
 from . import actions, queries
 from .models import Release as ReleaseRow
+from .types import RULES, OwnRules
 
 releases = Router(tags=["releases"])
 MEDIA_TYPES = {"product.csv": "text/csv; charset=utf-8", "product.parquet": "application/vnd.apache.parquet"}
@@ -63,6 +65,59 @@ def list_releases(request: Call, response: HttpResponse, query: Query[Paging]) -
     """Made of your party's data, held for a person."""
     rows = page(request, response, query, queries.held(request.auth))
     return Page(items=[Release.of(row) for row in rows])
+
+
+class ReleaseRule(BaseModel):
+    """One rule: as the house has it, as your party asked for (null: it did not), and what holds for your part."""
+
+    rule: str
+    name: Said
+    house: int | float | list[str] | None
+    own: int | float | list[str] | None
+    holds: int | float | list[str] | None
+
+
+class ReleaseRulesInFull(BaseModel):
+    """Every rule of release. `group_by` null: any columns that were agreed."""
+
+    items: list[ReleaseRule]
+
+    @classmethod
+    def of(cls, actor: Actor) -> ReleaseRulesInFull:
+        return cls(
+            items=[
+                ReleaseRule(
+                    rule=each.name,
+                    name=Said.of(RULES[each.name]),
+                    house=_listed(each.house),
+                    own=_listed(each.own),
+                    holds=_listed(each.holds),
+                )
+                for each in queries.rules(actor)
+            ]
+        )
+
+
+def _listed(value: Any) -> Any:
+    return sorted(value) if isinstance(value, frozenset) else value
+
+
+@releases.get(
+    "/rules", response=ReleaseRulesInFull, **named("放行规则", "The rules of release that hold for your part")
+)
+def get_release_rules(request: Call) -> ReleaseRulesInFull:
+    return ReleaseRulesInFull.of(request.auth)
+
+
+@releases.post(
+    "/rules",
+    response=ReleaseRulesInFull,
+    **named("从严放行规则", "Ask for stricter rules of release", example={"min_group": 20, "dominant_share": 0.8}),
+)
+def restrict_releases(request: Call, body: OwnRules) -> ReleaseRulesInFull:
+    """For every release your data or models are part of, in the place of what you asked for before; never laxer."""
+    actions.restrict(request.auth, body, idempotency_key=request.idempotency_key)
+    return ReleaseRulesInFull.of(request.auth)
 
 
 @releases.get("/{run}", response=Release, **named("查看待放行结果", "A held release"))

@@ -3,6 +3,7 @@
 They stand in `release_policy.toml` of the home, which whoever runs the house edits: a table `[house]`, and a table
 `[owner.<party id>]` for each owner that asked for one, with rules of `ReleasePolicy` by name. It is read for every run.
 What is not a rule, or laxer than the default, stops every run until it is corrected: a typing error must not loosen.
+What a party declares for itself (`actions.restrict`) stands in rows; the strictest of all holds.
 """
 
 from __future__ import annotations
@@ -52,10 +53,20 @@ def _policy(place: str, rules: Any) -> ReleasePolicy:
         where = f"{place}.{name}"
         if name not in _RULES or not is_value(name, value):
             raise _wrong(Text(f"{where} 不是规则或取值不对", f"{where} is no rule or has no value of it"), field=where)
-        values[name] = frozenset(value) if name == "group_by" else value
+        values[name] = as_rule(name, value)
         if stricter(name, values[name], getattr(DEFAULTS, name)) != values[name]:
             raise _wrong(Text(f"{where} 比默认值宽松", f"{where} is laxer than the default"), field=where)
     return replace(DEFAULTS, **values)
+
+
+def declared(rules: Mapping[str, Any]) -> ReleasePolicy:
+    """What a party declared for itself, as `OwnRules.named` gives it; each rule it does not name is the default."""
+    return replace(DEFAULTS, **{name: as_rule(name, value) for name, value in rules.items()})
+
+
+def as_rule(name: str, value: Any) -> Any:
+    """A value as a policy holds it: columns are a set."""
+    return frozenset(value) if name == "group_by" else value
 
 
 def _text(file: Path) -> str:

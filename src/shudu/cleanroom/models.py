@@ -1,10 +1,13 @@
-"""What was released of which data: the sketch behind it, what was checked, and what a person decided."""
+"""What was released of which data: the sketch behind it, what was checked, and what a person decided; and the stricter
+rules a party asked for."""
 
 from __future__ import annotations
 
+from functools import partial
+
 from django.db import models
 
-from shudu.policy import clock
+from shudu.policy import clock, ids
 
 
 class Watch(models.Model):
@@ -58,3 +61,13 @@ class Release(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["asset", "number"], name="release_number_once")]
         indexes = [models.Index(fields=["agreement", "entered"], name="release_by_day")]
+
+
+class ReleaseRules(models.Model):
+    """One declaration of a party, for all releases its data or model is part of; the newest holds, older ones stay."""
+
+    id = models.CharField(primary_key=True, max_length=64, editable=False, default=partial(ids.new, "release_rules"))
+    owner = models.CharField(max_length=64, db_index=True)
+    rules = models.JSONField()
+    sha256 = models.CharField(max_length=64)
+    created = models.DateTimeField(default=clock.now)

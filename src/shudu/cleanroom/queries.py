@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -14,12 +16,14 @@ from shudu.lake import queries as lake
 from shudu.lake.types import Place, StoredFile
 from shudu.policy import clock
 from shudu.policy.permissions import Permission
-from shudu.policy.rules import decide, visible
+from shudu.policy.rules import decide, refuse_unless, visible
 from shudu.policy.types import Actor, not_found
 from shudu.runs import queries as runs
 
 from .models import Release as Release
+from .models import ReleaseRules as ReleaseRules
 from .procedures import RELEASE
+from .types import RULES
 
 if TYPE_CHECKING:
     from .diagnosis import Diagnosis as Diagnosis
@@ -29,9 +33,37 @@ if TYPE_CHECKING:
 
 def policy_of(owners: Iterable[str]) -> ReleasePolicy:
     """The rules of release for what is made of these parties' data and models, as the house and they have them."""
+    from .house_policy import declared
     from .house_policy import policy_of as strictest_of
+    from .release_policy import strictest
 
-    return strictest_of(owners, settings.OPTIONS.home)
+    parties = sorted(set(owners))
+    asked = [declared(row.rules) for row in map(own_rules, parties) if row is not None]
+    return reduce(strictest, asked, strictest_of(parties, settings.OPTIONS.home))
+
+
+def own_rules(party: str) -> ReleaseRules | None:
+    """What a party declared last, for doors and actions that have decided who may."""
+    return ReleaseRules.objects.filter(owner=party).order_by("-id").first()
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule of release: what holds for everybody here, what the party asked for (None: nothing), what holds then."""
+
+    name: str
+    house: Any
+    own: Any
+    holds: Any
+
+
+def rules(actor: Actor) -> list[Rule]:
+    """The rules of release for what is made of the actor's data or models alone. Raises Refused for who has neither."""
+    refuse_unless(decide(actor, Permission.RELEASE_RESTRICT))
+    row = own_rules(actor.party)
+    asked = row.rules if row else {}
+    house, holds = policy_of([]), policy_of([actor.party])
+    return [Rule(name, getattr(house, name), asked.get(name), getattr(holds, name)) for name in RULES]
 
 
 def release_row(run_id: str) -> Release:

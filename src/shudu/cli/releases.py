@@ -8,10 +8,11 @@ import typer
 
 from shudu.policy.types import Text
 
-from .session import As, Home, Json, Key, session
+from .session import As, Home, Json, Key, session, typed
 
 if TYPE_CHECKING:
     from shudu.cleanroom.queries import Release
+    from shudu.policy.types import Actor
 
 releases = typer.Typer(no_args_is_help=True, help="Held releases (待放行的结果).")
 Run = Annotated[str, typer.Argument(help="Run id.")]
@@ -76,3 +77,46 @@ def refuse(run: Run, reason: Reason, home: Home = None, as_: As = None, json: Js
         actor = current.actor()
         row = actions.refuse(actor, queries.release(actor, run).run, reason, idempotency_key=key)
         current.show(_shown(row), Text("不予放行，预留已退回。", "Refused; the reservation came back."))
+
+
+@releases.command("rules")
+def rules(home: Home = None, as_: As = None, json: Json = False) -> None:
+    """The rules of release: as the house has them, as your organisation asked, and what holds for its part."""
+    with session(home, as_, json) as current:
+        current.show(_rules(current.actor()), Text("放行规则。", "The rules of release."))
+
+
+@releases.command("restrict")
+def restrict(
+    asked: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[RULE=VALUE]…", help="Such as min_group=20 group_by=region,plan; none: as the house."),
+    ] = None,
+    home: Home = None,
+    as_: As = None,
+    json: Json = False,
+    key: Key = None,
+) -> None:
+    """Ask for stricter rules for whatever your data or models are part of, in the place of those asked for before."""
+    with session(home, as_, json) as current:
+        from shudu.cleanroom import actions
+        from shudu.cleanroom.types import OwnRules, rules_of
+
+        written = [(name.strip(), value) for name, _, value in (each.partition("=") for each in asked or [])]
+        wanted, actor = typed(OwnRules, **rules_of(written)), current.actor()
+        actions.restrict(actor, wanted, idempotency_key=key)
+        current.show(_rules(actor), Text("已从严，自下一次任务起执行。", "Asked for; it holds from the next run on."))
+
+
+def _rules(actor: Actor) -> dict[str, Any]:
+    from shudu.cleanroom import queries
+
+    def plain(value: Any) -> Any:
+        return sorted(value) if isinstance(value, frozenset) else value
+
+    return {
+        "rules": {
+            each.name: {"house": plain(each.house), "own": plain(each.own), "holds": plain(each.holds)}
+            for each in queries.rules(actor)
+        }
+    }

@@ -42,6 +42,7 @@ class Event(StrEnum):
     QUALITY_ASSESSED = "quality.assessed"
     QUALITY_DECLARED = "quality.declared"
     RELEASE_DECIDED = "release.decided"
+    RELEASE_RESTRICTED = "release.restricted"
     ROWS_CORRECTED = "rows.corrected"
     RUN_CLOSED = "run.closed"
     RUN_FAILED = "run.failed"
@@ -115,6 +116,7 @@ LEAVES: dict[Event, Leaf] = {
     Event.QUALITY_ASSESSED: Leaf(1, ("asset", "rules", "version", "counts_sha256")),
     Event.QUALITY_DECLARED: Leaf(1, ("asset", "rules", "rules_sha256", "version", "counts_sha256")),
     Event.RELEASE_DECIDED: Leaf(1, ("run", "case", "decision", "held_for", "files", "opinion_sha256")),
+    Event.RELEASE_RESTRICTED: Leaf(1, ("party", "rules_sha256")),
     Event.ROWS_CORRECTED: Leaf(1, ("asset", "version", "case", "added", "left_out", "open", "into")),
     Event.RUN_CLOSED: Leaf(
         2,

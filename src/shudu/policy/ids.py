@@ -26,6 +26,7 @@ PREFIXES = {
     "party": "pty",
     "person": "per",
     "quality_rules": "qlr",
+    "release_rules": "rlr",
     "reservation": "rsv",
     "right": "rgt",
     "run": "run",

@@ -40,6 +40,7 @@ class Permission(StrEnum):
     PROJECTION_REBUILD = "projection.rebuild"
     QUALITY_DECLARE = "quality.declare"
     RELEASE_DECIDE = "release.decide"
+    RELEASE_RESTRICT = "release.restrict"
     RESULT_DOWNLOAD = "result.download"
     ROWS_CORRECT = "rows.correct"
     RUN_CARRY = "run.carry"

@@ -49,6 +49,7 @@ EVENTS = {
     Event.PARTY_CREATED: Text("登记主体", "Party registered"),
     Event.RELEASE_DECIDED: Text("放行审核", "Release decided"),
     Event.PROJECTION_REBUILT: Text("外部引擎目录重建", "Tables shown anew to other engines"),
+    Event.RELEASE_RESTRICTED: Text("从严放行规则", "Rules of release made stricter"),
     Event.QUALITY_ASSESSED: Text("统计新版本的质量", "Quality of a version counted"),
     Event.QUALITY_DECLARED: Text("声明质量规则", "Quality rules declared"),
     Event.ROWS_CORRECTED: Text("更正被搁置的行", "Rejected rows corrected"),

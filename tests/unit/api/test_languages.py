@@ -15,6 +15,7 @@ from shudu.agreements.types import DraftOffer, DraftTable
 from shudu.catalog.api import Review
 from shudu.catalog.types import CoreFields, ModelFields, PublishModel, PublishTable, TableFields, VersionFields
 from shudu.cleanroom.api import Opinion
+from shudu.cleanroom.types import OwnRules
 from shudu.cli import session, usage
 from shudu.collect.api import NewBatch, NewPackage
 from shudu.collect.types import AddSource, CreateUpload, OpenFeed, RegisterKey
@@ -31,7 +32,7 @@ from shudu.site.api import document
 
 MODELS: list[type[BaseModel]] = [
     AddSource, CoreFields, CreateParty, CreateUpload, Deposit, DraftOffer, DraftTable, IssueToken, ModelFields,
-    NewBatch, NewPackage, NewToken, OpenFeed, Opinion, Paging, PartyQuery, PlaceOrder, PublishModel, PublishTable,
+    NewBatch, NewPackage, NewToken, OpenFeed, Opinion, OwnRules, Paging, PartyQuery, PlaceOrder, PublishModel, PublishTable,
     Reading, ReceiptKey, RegisterKey, Review, Revocation, Rules, TableFields, VersionFields,
 ]  # fmt: skip
 GOOD: dict[type[BaseModel], dict[str, Any]] = {

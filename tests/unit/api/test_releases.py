@@ -107,3 +107,33 @@ def test_at_the_command_line(held: Market, console: Console, verb: str, state: s
     assert say("list")[1]["releases"] == []
     settle(run)
     assert held.buyer.get(f"/runs/{run}")["state"] == state
+
+
+def test_a_party_asks_for_stricter_rules_at_both_doors(market: Market, console: Console) -> None:
+    found = {one["rule"]: one for one in market.provider.get("/releases/rules")["items"]}
+    assert (found["min_group"]["house"], found["min_group"]["own"], found["group_by"]["holds"]) == (10, None, None)
+    body, key = {"min_group": 20, "dominant_share": 0.8, "group_by": ["contract"]}, ids.new("run")
+    told = market.provider.do("POST", "/releases/rules", body, key=key)
+    assert market.provider.do("POST", "/releases/rules", body, key=key) == told
+    assert {one["rule"]: one["holds"] for one in told["items"] if one["own"] is not None} == body
+    problem = market.provider.refused(422, "POST", "/releases/rules", {"min_group": 9})
+    assert (problem["code"], problem["where"]["field"]) == ("release.laxer", "min_group")
+    for wrong in ({"min_group": "20"}, {"min_group": True}, {"max_row": 3}, {"dominant_share": 0}):
+        market.provider.refused(422, "POST", "/releases/rules", wrong)
+    market.operator.refused(403, "GET", "/releases/rules")
+    market.operator.refused(403, "POST", "/releases/rules", {"min_group": 20})
+
+    def say(*words: str) -> Any:
+        code, told = console("releases", *words, "--as", market.provider.party, "--json")
+        return code, json.loads(told)
+
+    code, shown = say("rules")
+    assert (code, shown["rules"]["min_group"]) == (0, {"house": 10, "own": 20, "holds": 20})
+    code, shown = say("restrict", "min_group=30", "group_by=contract,region")
+    assert (code, shown["rules"]["group_by"]["holds"]) == (0, ["contract", "region"])
+    assert shown["rules"]["dominant_share"]["own"] is None
+    assert say("restrict", "min_group=5")[1]["error"]["code"] == "release.laxer"
+    assert say("restrict", "min_grup=50")[1]["error"]["code"] == "release.rule"
+    assert {one["rule"]: one["own"] for one in market.provider.get("/releases/rules")["items"]}["min_group"] == 30
+    code, shown = say("restrict")
+    assert (code, {rule["own"] for rule in shown["rules"].values()}) == (0, {None})
