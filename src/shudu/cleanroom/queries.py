@@ -49,9 +49,10 @@ def own_rules(party: str) -> ReleaseRules | None:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule of release: what holds for everybody here, what the party asked for (None: nothing), what holds then."""
+    """One rule of release: is larger stricter; what the house has, what the party asked for, and what holds."""
 
     name: str
+    larger: bool
     house: Any
     own: Any
     holds: Any
@@ -59,11 +60,16 @@ class Rule:
 
 def rules(actor: Actor) -> list[Rule]:
     """The rules of release for what is made of the actor's data or models alone. Raises Refused for who has neither."""
+    from .release_policy import is_larger_stricter
+
     refuse_unless(decide(actor, Permission.RELEASE_RESTRICT))
     row = own_rules(actor.party)
     asked = row.rules if row else {}
-    house, holds = policy_of([]), policy_of([actor.party])
-    return [Rule(name, getattr(house, name), asked.get(name), getattr(holds, name)) for name in RULES]
+    house, both = policy_of([]), policy_of([actor.party])
+    return [
+        Rule(name, is_larger_stricter(name), getattr(house, name), asked.get(name), getattr(both, name))
+        for name in RULES
+    ]
 
 
 def release_row(run_id: str) -> Release:

@@ -69,6 +69,11 @@ def is_value(name: str, value: Any) -> bool:
 DEFAULTS, _LARGER_IS_STRICTER, REASONS = read(FILE.read_text("utf-8"))
 
 
+def is_larger_stricter(name: str) -> bool:
+    """Which way a rule is made stricter."""
+    return _LARGER_IS_STRICTER[name]
+
+
 def strictest(a: ReleasePolicy, b: ReleasePolicy) -> ReleasePolicy:
     """The stricter of both, rule by rule; of two lists what stands on both."""
     return ReleasePolicy(**{name: stricter(name, getattr(a, name), getattr(b, name)) for name in _LARGER_IS_STRICTER})

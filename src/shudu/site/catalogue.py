@@ -25,10 +25,11 @@ from .forms import again, key_of, new_key, typed
 from .judged import judged
 from .kept import values
 from .language import is_chinese
-from .paging import newest
+from .paging import newest, stretch
 from .uploading import takes_file, uploaded
 
 SHOWN = 30
+FIELDS_SHOWN = 100
 LATE = 5  # of one's own assets that are overdue, named on the home page
 
 
@@ -95,6 +96,7 @@ def asset(request: HttpRequest, actor: Actor, asset_id: str) -> HttpResponse:
             "batches": came,
             "judged": judged(row),
             "latest": latest,
+            "fields": stretch(request, latest.columns if latest else [], "fields", FIELDS_SHOWN),
             "binding": last.binding if last else None,
             "suggested": observed.get("level"),
             "sources": [(one, owners.get(one.version)) for one in sources],

@@ -52,3 +52,33 @@ def newest(
             raise Http404
         rows = rows.filter(**{f"{key}__lt": after})
     return listed(request, list(rows.order_by(f"-{key}")[: limit + 1]), key, name, limit)
+
+
+@dataclass(frozen=True)
+class Stretch(Generic[ROW]):
+    """Some of a list that has an order of its own, from its row `first` on (1 is the first of all), and the rest."""
+
+    rows: Sequence[ROW]
+    first: int
+    total: int
+    before: str = ""
+    after: str = ""
+
+    @property
+    def last(self) -> int:
+        return self.first + len(self.rows) - 1
+
+
+def stretch(request: HttpRequest, rows: Sequence[ROW], name: str = "from", limit: int = SHOWN) -> Stretch[ROW]:
+    """`limit` rows from the one the address names; what is no row of the list means its first."""
+    given = asked(request, name)
+    at = int(given) - 1 if given.isascii() and given.isdecimal() and len(given) < 9 else 0
+    at = at if 0 <= at < len(rows) else 0
+    others = {one: value for one, value in request.GET.items() if one != name}
+
+    def address(number: int) -> str:
+        return "?" + urlencode({**others, name: number})
+
+    before = address(max(at - limit, 0) + 1) if at else ""
+    after = address(at + limit + 1) if at + limit < len(rows) else ""
+    return Stretch(rows[at : at + limit], at + 1, len(rows), before, after)

@@ -58,6 +58,7 @@ urlpatterns = [
     path("verify/", receipts.verify, name="verify"),
     path("ledger/", receipts.explorer, name="ledger"),
     path("releases/", releasing.releases, name="releases"),
+    path("releases/rules/", releasing.rules, name="release_rules"),
     path("releases/<str:run_id>/", releasing.release, name="release"),
     path("releases/<str:run_id>/approve/", releasing.decide, {"verb": "approve"}, name="release_approve"),
     path("releases/<str:run_id>/refuse/", releasing.decide, {"verb": "refuse"}, name="release_refuse"),

@@ -32,8 +32,8 @@ from shudu.site.api import document
 
 MODELS: list[type[BaseModel]] = [
     AddSource, CoreFields, CreateParty, CreateUpload, Deposit, DraftOffer, DraftTable, IssueToken, ModelFields,
-    NewBatch, NewPackage, NewToken, OpenFeed, Opinion, OwnRules, Paging, PartyQuery, PlaceOrder, PublishModel, PublishTable,
-    Reading, ReceiptKey, RegisterKey, Review, Revocation, Rules, TableFields, VersionFields,
+    NewBatch, NewPackage, NewToken, OpenFeed, Opinion, OwnRules, Paging, PartyQuery, PlaceOrder, PublishModel,
+    PublishTable, Reading, ReceiptKey, RegisterKey, Review, Revocation, Rules, TableFields, VersionFields,
 ]  # fmt: skip
 GOOD: dict[type[BaseModel], dict[str, Any]] = {
     CreateParty: {"name": "甲"},

@@ -190,6 +190,7 @@ PAGES: list[tuple[str, str, Callable[[Town], list[str]]]] = [
     ("buyer", "tokens", lambda town: []),
     ("operator", "desk", lambda town: []),
     ("provider", "releases", lambda town: []),
+    ("modeller", "release_rules", lambda town: []),
     ("provider", "corrections", lambda town: []),
     ("provider", "correction", lambda town: [town.ids["aside"]]),
     ("auditor", "audit", lambda town: []),
