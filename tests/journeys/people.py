@@ -1,4 +1,4 @@
-"""Fills a home for the people of `test_people`: an offer, a run that closed, one that is held, one that broke off."""
+"""Fills a home for the people of `test_people`: an offer, a run that closed, two that are held, one that broke off."""
 
 # ruff: noqa: E402 — the home is opened before the rooms can be read
 from __future__ import annotations
@@ -78,10 +78,11 @@ def live(**changes: object) -> str:
     return offer.id
 
 
-# One whose terms ask for a look each time: its run is held for the data's owner, and it is offered no more.
+# One whose terms ask for a look each time: its runs are held for the data's owner, and it is offered no more.
 looked_at = live(review=True, price_fen=100)
-asked = exchange.place(here["buyer"], PlaceOrder(offer=looked_at, purpose="research"))
-worker.settle(exchange.start_run(here["buyer"], asked.id).id)
+for _ in range(2):
+    asked = exchange.place(here["buyer"], PlaceOrder(offer=looked_at, purpose="research"))
+    worker.settle(exchange.start_run(here["buyer"], asked.id).id)
 agreements.withdraw(here["provider"], looked_at)
 order = exchange.place(here["buyer"], PlaceOrder(offer=live(), purpose="research"))
 worker.settle(exchange.start_run(here["buyer"], order.id).id)

@@ -18,7 +18,7 @@ from shudu.policy.types import Actor, Decision, Text, not_found
 
 from .codes import REVOCATION_REASONS, Basis, OnRevocation, Purpose
 from .evaluation import ProposedUse, evaluate, evaluate_onward
-from .lines import Line, compose, use_of_rows
+from .lines import Line, compose, compose_table, use_of_rows
 from .models import Agreement as Agreement
 from .models import Offer as Offer
 from .models import OfferLine as OfferLine
@@ -26,7 +26,7 @@ from .operands import day_and_time
 from .order import onward_of
 from .reading import from_json, onward_from_json
 from .terms import Nothing, Onward, Terms, Window
-from .types import DraftOffer, TableRows
+from .types import DraftOffer, DraftTable, TableRows
 from .view import view_of
 
 
@@ -59,6 +59,11 @@ def preview(actor: Actor, request: DraftOffer) -> tuple[Line, Line]:
     """The two lines `draft` would make of this, for assets the actor may see; writes nothing. Raises as `draft`."""
     data, model = (catalog.offered(actor, asset) for asset in (request.data, request.model))
     return compose(request, data, model, clock.end_of_day(request.until))
+
+
+def preview_table(actor: Actor, request: DraftTable) -> Line:
+    """The line `draft_table` would make of this, for a table the actor may see; writes nothing. Raises as it does."""
+    return compose_table(request, catalog.offered(actor, request.data), clock.end_of_day(request.until))
 
 
 def table_view(data: Offered, request: TableRows) -> View:

@@ -165,7 +165,7 @@ def masks_of(given: Iterable[str]) -> dict[str, Mask]:
     """`column=preset`, each column once."""
     masks: dict[str, Mask] = {}
     for each in given:
-        column, _, preset = each.rpartition("=")
+        column, preset = (part.strip() for part in each.rpartition("=")[::2])
         if not column or column in masks or preset not in list(Mask):
             raise Invalid(
                 "offer.mask",

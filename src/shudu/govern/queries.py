@@ -14,14 +14,17 @@ from shudu.agreements.types import TableRows
 from shudu.catalog import queries as catalog
 from shudu.catalog.queries import Asset, Version
 from shudu.catalog.types import CoreFields
+from shudu.lake.types import Mask
 from shudu.policy import clock
 from shudu.policy.permissions import Permission
 from shudu.policy.rules import decide, refuse_unless
 from shudu.policy.types import Actor, Text, not_found
 
 from .anonymity import CONTROLLED_K
+from .detectors import Kind
 from .exposure import Report as Report
 from .exposure import report
+from .masking import USUAL
 from .models import Assessment, QualityRules
 from .quality import Count, Dimension, Score, score
 
@@ -120,6 +123,15 @@ def anonymity(actor: Actor, request: TableRows, least: int = CONTROLLED_K) -> Re
     refuse_unless(decide(actor, Permission.QUALITY_DECLARE, asset))
     data = catalog.shape(asset.id)
     return report(data, agreements.table_view(data, request), request.quasi, least)
+
+
+def usual_masks(actor: Actor, asset_id: str) -> dict[str, Mask]:
+    """How the columns found to hold personal data are usually masked, by column: for the owner of the table alone."""
+    asset = catalog.asset(actor, asset_id)
+    refuse_unless(decide(actor, Permission.QUALITY_DECLARE, asset))
+    version = catalog.latest(asset.id)
+    found: dict[str, dict[str, str]] = version.observations.get("level", {}).get("columns", {}) if version else {}
+    return {name: USUAL[Kind(each["kind"])] for name, each in found.items()}
 
 
 def weights(declared: QualityRules | None = None) -> dict[str, int]:

@@ -12,11 +12,12 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from shudu.accounts import queries as accounts
 from shudu.accounts.actions import MONEY
 from shudu.agreements import actions, queries
-from shudu.agreements.types import BASES, METRICS, PURPOSES, DraftOffer, Table, plain_words
+from shudu.agreements.types import BASES, METRICS, PURPOSES, DraftOffer, Table, masks_of, plain_words
 from shudu.catalog import queries as catalog
 from shudu.exchange import actions as exchange
 from shudu.exchange.types import PlaceOrder
 from shudu.identity import queries as identity
+from shudu.lake.types import PRESETS
 from shudu.ledger import queries as ledger
 from shudu.policy import ids
 from shudu.policy.types import Actor, ShuduError, Text
@@ -141,7 +142,8 @@ def _choices(actor: Actor, data: str, model: str) -> dict[str, Any]:
         table = catalog.offered(actor, data)
         names = [one.name for one in table.columns if one.name != table.entity_key]
         chosen |= {"table": table, "model": model, "columns": [(name, name) for name in names]}
-    return chosen | {"purposes": labels(PURPOSES), "bases": labels(BASES), "metrics": labels(METRICS)}
+    chosen |= {"purposes": labels(PURPOSES), "bases": labels(BASES), "metrics": labels(METRICS)}
+    return chosen | {"presets": PRESETS.items()}
 
 
 def _own_first(actor: Actor, rows: list[Any]) -> list[tuple[bool, list[Any]]]:
@@ -168,6 +170,7 @@ def _draft(request: HttpRequest) -> DraftOffer:
         metrics=sent.getlist("metrics"),
         review="review" in sent,
         where=tuple(line for line in sent.get("where", "").splitlines() if line.strip()),
+        masks=masks_of(line for line in sent.get("masks", "").splitlines() if line.strip()),
     )
 
 

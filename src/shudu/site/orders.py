@@ -60,7 +60,8 @@ def order(request: HttpRequest, actor: Actor, order_id: str) -> HttpResponse:
 def _order(request: HttpRequest, actor: Actor, order_id: str, error: ShuduError | None = None) -> HttpResponse:
     row = queries.order(actor, order_id)
     state, own = queries.state(row.id), row.buyer == actor.party
-    concluded = list(agreements.agreements(actor).filter(pk__in=queries.agreements_of(row.id)))
+    named = queries.agreements_of(row.id)
+    concluded = list(agreements.agreements(actor).filter(pk__in=named))
     page = newest(request, queries.runs_of(row.id))
     context = {
         "order": row,
@@ -68,6 +69,7 @@ def _order(request: HttpRequest, actor: Actor, order_id: str, error: ShuduError 
         "title": agreements.offer_titles([row.offer]).get(row.offer, {}),
         "purpose": PURPOSES.label(row.purpose),
         "agreements": concluded,
+        "of_rows": len(named) == 1,  # no model: rows are handed over
         "titles": catalog.titles(one.asset for one in concluded),
         "page": page,
         "results": runs.results_of([one.run for one in page.rows if one.run]) if own else {},

@@ -177,6 +177,7 @@ PAGES: list[tuple[str, str, Callable[[Town], list[str]]]] = [
     ("buyer", "offers", lambda town: []),
     ("buyer", "offer", lambda town: [town.ids["offer"]]),
     ("provider", "offer_new", lambda town: []),
+    ("provider", "offer_rows", lambda town: []),
     ("buyer", "orders", lambda town: []),
     ("buyer", "order", lambda town: [town.ids["order"]]),
     ("buyer", "agreements", lambda town: []),
@@ -305,6 +306,21 @@ def test_the_builder_shows_what_a_buyer_will_see(town: Town) -> None:
     assert re.search(r"/offers/ofr_", place)
     unclear = town.clients["provider"].post("/offers/new/", {**form, "price": "teuer", "key": "c"})
     assert unclear.status_code == 400
+
+
+def test_the_builder_masks_a_column_to_group_by(town: Town) -> None:
+    offered(town)
+    form = {**TERMS, "data": town.ids["asset"], "model": town.ids["model"], "masks": "contract = whole\n", "key": "m"}
+    shown = town.clients["provider"].post("/offers/new/", {**form, "preview": "1"}, headers={"accept-language": "zh"})
+    assert "遮盖" in shown.content.decode().partition('id="preview"')[2]
+    assert "contract = whole\n</textarea>" in shown.content.decode()
+    from shudu.agreements import queries
+
+    line, _ = queries.lines(last_of(town.post("provider", "offer_new", **form)))
+    assert queries.terms_of(line).use.masks == (("contract", "whole"),)  # type: ignore[union-attr]
+    for wrong in ("tenure=whole", "contract=nothing", "contract"):
+        answer = town.clients["provider"].post("/offers/new/", {**form, "masks": wrong, "key": wrong})
+        assert answer.status_code == 400, wrong
 
 
 def test_a_download_is_a_delivery_every_time(done: Town) -> None:
