@@ -13,7 +13,7 @@ import pytest
 
 from frozen import FrozenClock
 
-_TOLD = {"SHUDU_GOLDEN", "SHUDU_NO_SKIPS"}  # words to the tests themselves
+_TOLD = {"SHUDU_GOLDEN", "SHUDU_NO_SKIPS", "SHUDU_SHOTS"}  # words to the tests themselves
 _place = Path(tempfile.mkdtemp(prefix="shudu-tests-"))
 for _name in [name for name in os.environ if name.startswith("SHUDU_") and name not in _TOLD]:
     del os.environ[_name]

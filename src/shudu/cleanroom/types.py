@@ -21,7 +21,7 @@ RULES: Mapping[str, Text] = {
     "max_rows": Text("一次放行的行数", "Rows of a release"),
     "max_columns": Text("一次放行的列数", "Columns of a release"),
     "max_bytes": Text("每个文件的字节", "Bytes of a file"),
-    "max_text": Text("分组取值的字数", "Length of a group’s value"),
+    "max_text": Text("分组取值的字数", "Length of a value to group by"),
     "releases_per_day": Text("每份合同每日放行次数", "Releases a day under an agreement"),
     "decide_days": Text("待放行结果的审核天数", "Days to decide about a held release"),
 }

@@ -20,6 +20,7 @@ from shudu.govern import queries as govern
 from shudu.lake.types import PRESETS, Mask
 from unit.agreements.conftest import Market, market
 
+from .test_market_pages import MOST_BYTES
 from .test_pages import ENGLISH, HAN, Page, check_languages, check_policy
 from .test_releasing import client_of
 
@@ -172,6 +173,7 @@ def test_a_wide_table_is_chosen_from_by_name(owner: Client, market: Market, tmp_
     wide = catalog.publish(market.provider, PublishTable(source=file, title="宽表")).id
     page = owner.get(PLACE, {"data": wide}, **ZH).content.decode()
     assert len(chosen(page)) == 60
+    assert len(page.encode()) < MOST_BYTES
     assert "另有 40 列" in page
     page = owner.get(PLACE, {"data": wide, "only": "c099，c001, c050"}, **ZH).content.decode()
     assert list(chosen(page)) == ["c001", "c050", "c099"]
