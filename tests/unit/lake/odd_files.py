@@ -100,6 +100,21 @@ def dbf(fields: Sequence[tuple[str, str, int]], rows: Sequence[bytes], *, page: 
     return head + described + b"\r" + b"".join(rows) + b"\x1a"
 
 
+def dbf_row(fields: Sequence[tuple[str, str, int]], values: Sequence[Any]) -> bytes:
+    """A row as dBASE writes it: text to the left in GB 18030, numbers to the right, days as digits."""
+    made = b" "
+    for (_, kind, width), value in zip(fields, values, strict=True):
+        if value is None:
+            cell = b"?" if kind == "L" else b""
+        elif kind == "L":
+            cell = b"T" if value else b"F"
+        else:
+            cell = (f"{value:%Y%m%d}".rjust(8, "0") if kind == "D" else str(value)).encode("gb18030")
+        made += cell.rjust(width) if kind == "N" else cell.ljust(width)
+        assert len(cell) <= width
+    return made
+
+
 def collection(*features: tuple[Any, dict[str, Any]], crs: str = "") -> bytes:
     made: dict[str, Any] = {
         "type": "FeatureCollection",
@@ -114,11 +129,15 @@ def point(lon: float, lat: float) -> dict[str, Any]:
     return {"type": "Point", "coordinates": [lon, lat]}
 
 
-def drawn(driver: str, suffix: str, select: str, crs: str = "EPSG:4490") -> dict[str, bytes]:
-    """Files that the spatial extension writes, by name."""
+def drawn(
+    driver: str, suffix: str, select: str, crs: str = "EPSG:4490", *, given: pa.Table | None = None
+) -> dict[str, bytes]:
+    """Files that the spatial extension writes, by name; `select` may take rows from the table `given`."""
     with tempfile.TemporaryDirectory() as folder:
         connection = duckdb.connect(config={"autoinstall_known_extensions": "false"})
         connection.execute(f"LOAD '{extension('spatial')}'")
+        if given is not None:
+            connection.register("given", given)
         target = Path(folder) / f"图{suffix}"
         utf8 = ", LAYER_CREATION_OPTIONS 'ENCODING=UTF-8'" if suffix == ".shp" else ""
         connection.execute(f"COPY ({select}) TO '{target}' WITH (FORMAT gdal, DRIVER '{driver}', SRS '{crs}'{utf8})")

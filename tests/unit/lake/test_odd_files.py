@@ -158,7 +158,7 @@ TAKEN: dict[str, tuple[str, Content, dict[str, Any], list[dict[str, Any]], set[s
     "a table in an archive": ("a.zip", lambda: odd.zipped({"__MACOSX/._a.csv": b"\0", "数据/a.csv": b"no,v\n1,a\n", "readme.txt": b"hello"}), {}, [{"no": 1, "v": "a"}], {"zip.member"}, {}),
     "a workbook in an archive": ("a.zip", lambda: odd.zipped({"a.xlsx": odd.book(("甲", TWO))}), {}, [{"no": 1, "name": "甲"}, {"no": 2, "name": "乙"}], {"zip.member"}, {}),
     "nested JSON": ("a.json", b'[{"no": 12345678901234567, "a": {"b": "007", "c": [1, 2]}, "r": 0.1}, {"no": 2, "x": true}]', {},
-        [{"no": "12345678901234567", "a.b": "007", "a.c": '["1", "2"]', "r": 0.1, "x": None}, {"no": "2", "a.b": None, "a.c": None, "r": None, "x": True}], {"json.nested", "json.lists"}, {}),
+        [{"no": "12345678901234567", "a.b": "007", "a.c": "[1, 2]", "r": 0.1, "x": None}, {"no": "2", "a.b": None, "a.c": None, "r": None, "x": True}], {"json.nested", "json.lists"}, {}),
     "JSON in an envelope": ("a.json", b'{"code": 0, "data": [{"a": 1}, {"a": 2}]}', {}, [{"a": 1}, {"a": 2}], set(), {}),
     "JSON lines, tolerant": ("a.ndjson", b'{"a": 1}\n{"a": \n\n{"a": 3}\n[4]\n', {"tolerant": True}, [{"a": 1}, {"a": 3}], set(), {"row.json": 1, "row.object": 1}),
     "a text that looks like a number": ("a.json", b'[{"a": "12"}]', {}, [{"a": "12"}], set(), {}),
@@ -173,6 +173,10 @@ TAKEN: dict[str, tuple[str, Content, dict[str, Any], list[dict[str, Any]], set[s
     "invalid geometry, tolerant": ("a.geojson", lambda: odd.collection((SQUARE, {"n": 1}), (BOWTIE, {"n": 2})), {"tolerant": True}, [{"n": 1}], {"geometry.crs"}, {"row.geometry": 1}),
     "a shapefile": ("a.zip", lambda: odd.zipped(odd.drawn("ESRI Shapefile", ".shp", "SELECT 7::INT AS n, '甲' AS name, ST_Point(104.06, 30.67) AS geom")), {}, [{"n": 7, "name": "甲"}], {"geometry.crs"}, {}),
     "a GeoPackage": ("a.gpkg", lambda: odd.drawn("GPKG", ".gpkg", "SELECT 7::INT AS n, ST_Point(104.06, 30.67) AS geom")["图.gpkg"], {}, [{"n": 7}], {"geometry.crs"}, {}),
+    "GeoJSON as it is written": ("a.geojson", lambda: odd.collection((SQUARE, {"n": 12345678901234567890, "at": "12:30", "list": [2**70], "geom": "own"}), (None, {"n": 1})), {},
+        [{"OGC_FID": 0, "n": "12345678901234567890", "at": "12:30", "list": f"[{2**70}]", "geom": "own"}, {"OGC_FID": 1, "n": "1", "at": None, "list": None, "geom": None}], {"geometry.crs", "json.lists"}, {}),
+    "features that name themselves": ("a.geojson", b'{"features": [{"id": "a1", "properties": null, "geometry": null}, {"id": 7, "properties": {"v": 0.5}}, 8], "type": "FeatureCollection"}', {"tolerant": True},
+        [{"OGC_FID": 0, "id": "a1", "v": None, "geom": None}, {"OGC_FID": 7, "id": None, "v": 0.5, "geom": None}], set(), {"row.object": 1}),
     "shifted coordinates": ("a.geojson", lambda: odd.collection((odd.point(104.0665, 30.5723), {"n": 1})), {"recipe": Recipe(moved_from="GCJ-02")}, [{"n": 1}], {"geometry.moved"}, {}),
 }  # fmt: skip
 

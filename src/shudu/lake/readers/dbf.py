@@ -131,8 +131,14 @@ def _cell(kind: str, raw: bytes, encoding: str) -> str | None:
         case "N" | "F" if text.startswith("*"):
             raise ValueError("too wide for its field")
         case "N" | "F":
-            return format(Decimal(text), "f")
+            return _number(text)
     return text
+
+
+def _number(text: str) -> str:
+    """A number without the zeros that only fill its field: with them, decimals of six digits would look like twenty."""
+    whole, point, decimals = format(Decimal(text), "f").partition(".")
+    return f"{whole}.{decimals.rstrip('0') or '0'}" if point else whole
 
 
 def _value(row: int) -> Invalid:

@@ -8,7 +8,7 @@ so no digit passes through binary floating point; a text that looks like a numbe
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -19,31 +19,11 @@ from .. import layout
 from ..csvhead import MAX_COLUMNS
 from ..csvscan import MAX_RECORD
 from ..recipe import ColumnRecipe, Note, Recipe
+from .json_stream import Decoder, Number, Stream
 from .port import Batcher, Finish, Request
 
 DEPTH = 4
-_SPACE = " \t\n\r,"
 Record = tuple[int, dict[str, Any] | Invalid, str]
-
-
-class Number(str):
-    """A number as it was written."""
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) != len(pairs):
-        raise ValueError("a field twice")
-    return made
-
-
-def _constant(name: str) -> Any:
-    raise ValueError(name)
-
-
-_DECODER = json.JSONDecoder(
-    object_pairs_hook=_object, parse_float=Number, parse_int=Number, parse_constant=_constant, strict=False
-)
 
 
 class Records:
@@ -85,9 +65,9 @@ class Records:
             raise wrong
         if not seen:
             raise _json_error("publish.empty", "没有一条记录。", "It holds no record.")
-        self._fields = list(seen)
+        self._fields, titles = self._arranged(seen)
         self._texts = {number for number, name in enumerate(self._fields) if name in texts}
-        names, notes = layout.checked_names(self._fields, tolerant=self._request.reading.tolerant)
+        names, notes = layout.checked_names(titles, tolerant=self._request.reading.tolerant)
         if deep:
             said = Text("嵌套的对象展开为“外.内”列。", "Nested objects became columns “outer.inner”.")
             notes.append(Note.of("json.nested", said))
@@ -96,7 +76,7 @@ class Records:
             notes.append(Note.of("json.lists", said, columns=sorted(lists)))
         columns = tuple(
             ColumnRecipe(source=source[:200], name=name, unit=layout.unit_in(name))
-            for source, name in zip(self._fields, names, strict=True)
+            for source, name in zip(titles, names, strict=True)
         )
         update = {"format": self._request.format, "columns": columns, "encoding": "utf-8"}
         return self._request.reading.recipe.model_copy(update=update), tuple(notes)
@@ -124,6 +104,10 @@ class Records:
     def finish(self) -> Finish:
         return Finish(texts=tuple(sorted(self._texts)))
 
+    def _arranged(self, seen: Iterable[str]) -> tuple[list[str], list[str]]:
+        """The fields in the order of their columns, and what these are called."""
+        return list(seen), list(seen)
+
     def _records(self) -> Iterator[Record]:
         return self._lines() if self._request.format == "ndjson" else self._array()
 
@@ -133,56 +117,27 @@ class Records:
                 try:
                     text = line.decode("utf-8-sig" if number == 1 else "utf-8")
                     if text.strip():
-                        yield number, _record(json.loads(text, cls=_Decoder), number), text.strip()
+                        yield number, record(json.loads(text, cls=Decoder), number), text.strip()
                 except (ValueError, RecursionError):
-                    yield number, _broken(number), line.decode("utf-8", "replace").strip()
+                    yield number, broken(number), line.decode("utf-8", "replace").strip()
 
     def _array(self) -> Iterator[Record]:
         """Element by element: the file is never in memory as a whole."""
         with self._request.path.open(encoding="utf-8-sig") as file:
-            buffer, number, ended = "", 0, False
+            stream, number = Stream(file), 0
             try:
-                while not buffer.lstrip():
-                    if not (more := file.read(1 << 16)):
-                        raise _broken(1)
-                    buffer += more
-                buffer = buffer.lstrip()
-                if buffer[0] == "{":
-                    whole = _DECODER.decode(buffer + file.read())
-                    yield from _only_list(whole)
+                if stream.peek() == "{":
+                    yield from _only_list(stream.whole())
                     return
-                buffer = buffer[1:]
-                while True:
-                    buffer = buffer.lstrip(_SPACE)
-                    if buffer.startswith("]"):
-                        if (buffer[1:] + file.read()).strip():
-                            raise _broken(number + 1)
-                        return
-                    try:
-                        value, end = _DECODER.raw_decode(buffer)
-                        if end == len(buffer) and not ended:
-                            raise ValueError("may be cut")
-                    except ValueError:
-                        more = file.read(max(1 << 16, len(buffer)))
-                        ended = not more
-                        if ended or len(buffer) > 64 << 20:
-                            raise _broken(number + 1) from None
-                        buffer += more
-                        continue
+                for value in stream.elements():
                     number += 1
-                    yield number, _record(value, number), json.dumps(value, ensure_ascii=False)[:10_000]
-                    buffer = buffer[end:]
+                    yield number, record(value, number), written(value)[:10_000]
+                if stream.peek():
+                    raise ValueError("more behind the list")
             except UnicodeDecodeError:
                 raise _json_error("publish.encoding", "JSON 不是 UTF-8 编码。", "The JSON is not in UTF-8.") from None
             except (ValueError, RecursionError):
-                raise _broken(number + 1) from None
-
-
-class _Decoder(json.JSONDecoder):
-    def __init__(self) -> None:
-        super().__init__(
-            object_pairs_hook=_object, parse_float=Number, parse_int=Number, parse_constant=_constant, strict=False
-        )
+                raise broken(number + 1) from None
 
 
 def flat(record: dict[str, Any], prefix: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
@@ -199,10 +154,10 @@ def _only_list(whole: Any) -> Iterator[Record]:
     lists = [value for value in whole.values() if isinstance(value, list) and value and isinstance(value[0], dict)]
     found = lists[0] if len(lists) == 1 else [whole]
     for number, value in enumerate(found, 1):
-        yield number, _record(value, number), json.dumps(value, ensure_ascii=False)[:10_000]
+        yield number, record(value, number), written(value)[:10_000]
 
 
-def _record(value: Any, number: int) -> dict[str, Any] | Invalid:
+def record(value: Any, number: int) -> dict[str, Any] | Invalid:
     if isinstance(value, dict):
         return value
     return Invalid(
@@ -222,10 +177,23 @@ def _text(value: Any) -> str | None:
         case str():
             return str(value)
         case _:
+            return written(value)
+
+
+def written(value: Any) -> str:
+    """JSON text of a value whose numbers are as they were written."""
+    match value:
+        case Number():
+            return value
+        case list():
+            return f"[{', '.join(map(written, value))}]"
+        case dict():
+            return f"{{{', '.join(f'{json.dumps(n, ensure_ascii=False)}: {written(v)}' for n, v in value.items())}}}"
+        case _:
             return json.dumps(value, ensure_ascii=False)
 
 
-def _broken(number: int) -> Invalid:
+def broken(number: int) -> Invalid:
     return Invalid(
         "row.json",
         Text(f"第 {number} 条不是完整的 JSON。", f"Record {number} is no whole JSON."),

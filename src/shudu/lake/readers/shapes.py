@@ -16,33 +16,26 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from shudu.policy.types import Invalid, Text
+from shudu.policy.types import Text
 
-from .. import geodesy
 from ..coltypes import literal, quoted
 from ..engine import extension
 from ..recipe import Note, Recipe
+from . import geometry
 from .columnar import Columnar, damaged, plain
+from .features import Features
 from .port import Finish, Request, as_json, schema
 from .workbook import choose
 
 GEOMETRY = "geometry"
-_DRIVERS = {"geojson": "GeoJSON", "gpkg": "GPKG", "shapefile": "ESRI Shapefile"}
+_DRIVERS = {"gpkg": "GPKG", "shapefile": "ESRI Shapefile"}
 
 
 class Shapes(Columnar):
     """Attributes, typed by the file, and the geometry of each row."""
 
     def __init__(self, request: Request, connection: duckdb.DuckDBPyConnection, layer: str, crs: str) -> None:
-        self._connection, self._layer, self._crs = connection, layer, crs
-        told = request.reading.recipe
-        self._moved_from = told.moved_from
-        if self._moved_from and self._moved_from not in geodesy.SHIFTED:
-            raise Invalid(
-                "publish.recipe",
-                Text("配方中的 moved_from 须是 GCJ-02 或 BD-09。", "The recipe's moved_from is GCJ-02 or BD-09."),
-                Text("CGCS2000 与 WGS-84 不需换算。", "CGCS2000 and WGS-84 need no conversion."),
-            )
+        self._connection, self._layer, self._system = connection, layer, geometry.system(request, crs)
         options = f"layer = {literal(layer)}, " if layer else ""
         table = f"ST_Read({literal(str(request.path))}, {options}allowed_drivers = ['{_DRIVERS[request.format]}'])"
         described = connection.execute(f"DESCRIBE SELECT * FROM {table}").fetchall()
@@ -60,27 +53,12 @@ class Shapes(Columnar):
 
     def understand(self) -> tuple[Recipe, tuple[Note, ...]]:
         recipe, notes = super().understand()
-        crs = "EPSG:4490" if self._moved_from else self._request.reading.recipe.crs or self._crs
-        said = [*notes]
-        if self._moved_from:
-            words = Text(
-                f"坐标由 {self._moved_from} 换算为 CGCS2000（EPSG:4490）。",
-                f"Coordinates were converted from {self._moved_from} to CGCS2000 (EPSG:4490).",
-            )
-            said.append(Note.of("geometry.moved", words))
-        elif crs:
-            said.append(Note.of("geometry.crs", Text(f"坐标系：{crs}。", f"Coordinate system: {crs}.")))
-        else:
-            words = Text(
-                "文件没有声明坐标系；请在配方中写明 crs，或 moved_from（GCJ-02、BD-09）。",
-                "The file declares no coordinate system: name it in a recipe (crs, or moved_from if it is shifted).",
-            )
-            said.append(Note.of("geometry.undeclared", words))
+        said = [*notes, *self._system.notes]
         if self._layer:
             said.append(
                 Note.of("geometry.layer", Text(f"读取图层“{self._layer}”。", f"The layer “{self._layer}” was read."))
             )
-        return recipe.model_copy(update={"crs": crs[:40], "table": self._layer[:200]}), tuple(said)
+        return recipe.model_copy(update={"crs": self._system.name, "table": self._layer[:200]}), tuple(said)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         made, done = schema(self.types), 0
@@ -88,17 +66,10 @@ class Shapes(Columnar):
             for batch in self._batches:
                 valid = batch.column(0).to_pylist()
                 columns = [plain(batch.column(n + 1), type_) for n, type_ in enumerate(self.types)]
-                if self._moved_from:
-                    columns[self._at] = pa.array(
-                        [
-                            None if each is None else geodesy.moved(each, self._moved_from)
-                            for each in columns[self._at].to_pylist()
-                        ],
-                        pa.binary(),
-                    )
+                columns[self._at] = self._system.moved(columns[self._at])
                 problems: list[str | None] = []
                 for number, ok in enumerate(valid, done + 1):
-                    problem = None if ok else _invalid(number)
+                    problem = None if ok else geometry.invalid(number)
                     if problem is not None and not self._request.reading.tolerant:
                         raise problem
                     problems.append(json.dumps(as_json(problem), ensure_ascii=False) if problem else None)
@@ -116,7 +87,7 @@ class Shapes(Columnar):
         return Finish()
 
 
-def open_reader(request: Request) -> Shapes:
+def open_reader(request: Request) -> Shapes | Features:
     """Raises Invalid for a file that is damaged, or has several layers of which none was chosen."""
     connection = duckdb.connect(
         ":memory:",
@@ -145,6 +116,8 @@ def open_reader(request: Request) -> Shapes:
             raise choose("图层", "layer", list(found), zh, en)
         name = asked or next(iter(found), "")
         fields = found[name]["geometry_fields"] if name in found else []
+        if request.format == "geojson":
+            return Features(request, connection, _crs(fields))
         return Shapes(request, connection, name if len(found) > 1 else "", _crs(fields))
     except duckdb.Error:
         raise damaged() from None
@@ -155,12 +128,3 @@ def _crs(fields: list[dict[str, Any]]) -> str:
     if not crs or not crs.get("auth_code"):
         return ""
     return f"{crs['auth_name']}:{crs['auth_code']}"
-
-
-def _invalid(row: int) -> Invalid:
-    return Invalid(
-        "row.geometry",
-        Text(f"第 {row} 个图形无效（如自相交）。", f"The geometry of row {row} is not valid (it may cross itself)."),
-        Text("请在地图软件中修复该图形。", "Repair it in a map program."),
-        {"row": row},
-    )

@@ -1,0 +1,63 @@
+"""What readers of maps share: the coordinate system, coordinates that were moved, geometry that is not valid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from shudu.policy.types import Invalid, Text
+
+from .. import geodesy
+from ..recipe import Note
+from .port import Request
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """The coordinate system a file's geometry is kept in, what is worth saying of it, and where it was moved from."""
+
+    name: str
+    notes: tuple[Note, ...]
+    moved_from: str
+
+    def moved(self, shapes: pa.Array) -> pa.Array:
+        """Geometry (WKB) in this system. Raises ValueError for bytes that are no geometry."""
+        if not self.moved_from:
+            return shapes
+        there = shapes.to_pylist()
+        return pa.array([None if one is None else geodesy.moved(one, self.moved_from) for one in there], pa.binary())
+
+
+def system(request: Request, declared: str) -> System:
+    """Of a file that declares `declared` ("" for none), as its recipe tells it. Raises Invalid for a wrong recipe."""
+    recipe = request.reading.recipe
+    if recipe.moved_from:
+        if recipe.moved_from not in geodesy.SHIFTED:
+            raise Invalid(
+                "publish.recipe",
+                Text("配方中的 moved_from 须是 GCJ-02 或 BD-09。", "The recipe's moved_from is GCJ-02 or BD-09."),
+                Text("CGCS2000 与 WGS-84 不需换算。", "CGCS2000 and WGS-84 need no conversion."),
+            )
+        words = Text(
+            f"坐标由 {recipe.moved_from} 换算为 CGCS2000（EPSG:4490）。",
+            f"Coordinates were converted from {recipe.moved_from} to CGCS2000 (EPSG:4490).",
+        )
+        return System("EPSG:4490", (Note.of("geometry.moved", words),), recipe.moved_from)
+    if crs := (recipe.crs or declared)[:40]:
+        words = Text(f"坐标系：{crs}。", f"Coordinate system: {crs}.")
+        return System(crs, (Note.of("geometry.crs", words),), "")
+    words = Text(
+        "文件没有声明坐标系；请在配方中写明 crs，或 moved_from（GCJ-02、BD-09）。",
+        "The file declares no coordinate system: name it in a recipe (crs, or moved_from if it is shifted).",
+    )
+    return System("", (Note.of("geometry.undeclared", words),), "")
+
+
+def invalid(row: int) -> Invalid:
+    return Invalid(
+        "row.geometry",
+        Text(f"第 {row} 个图形无效（如自相交）。", f"The geometry of row {row} is not valid (it may cross itself)."),
+        Text("请在地图软件中修复该图形。", "Repair it in a map program."),
+        {"row": row},
+    )
