@@ -13,7 +13,7 @@ from django.db.models import Count, Q, QuerySet
 
 from shudu.cases import queries as cases
 from shudu.lake import queries as lake
-from shudu.lake.types import Column, Place, Reading, ShownTable, StoredFile, Table, Understood, field_ids
+from shudu.lake.types import Column, Place, Reading, Recipe, ShownTable, StoredFile, Table, Understood, field_ids
 from shudu.policy import audiences, clock
 from shudu.policy.permissions import Permission
 from shudu.policy.rules import decide, refuse_unless, visible
@@ -290,6 +290,11 @@ def inspected(actor: Actor, version_id: str) -> Version:
     return row
 
 
+def may_inspect(actor: Actor, row: Asset) -> bool:
+    """May they see how an asset's files were read?"""
+    return bool(decide(actor, Permission.ASSET_INSPECT, row))
+
+
 def rejected(actor: Actor, version_id: str) -> tuple[StoredFile, Place]:
     """The side file of rejected rows, for the owner. Raises NotFound when every row was taken."""
     row = inspected(actor, version_id)
@@ -306,6 +311,11 @@ def correction(actor: Actor, version_id: str) -> Correction:
     if found is None or row.state == Version.State.ERASED:
         raise not_found("更正清单", "correction list", version_id)
     return found
+
+
+def to_correct(version_id: str) -> int:
+    """How many rows of a version's file were wrong and put aside; for doors that have decided already who may."""
+    return Correction.objects.filter(version=version_id).values_list("rows", flat=True).first() or 0
 
 
 def corrections(actor: Actor) -> QuerySet[Correction]:
@@ -353,10 +363,26 @@ def settled(row: Correction) -> dict[str, Any]:
     return {"added": rows.get("added", 0), "left_out": rows.get("left_out", 0), "into": list(into)}
 
 
-def understood(actor: Actor, source: Path, reading: Reading) -> Understood:
+def understood(actor: Actor, source: Path, reading: Reading, key: str | None = None) -> Understood:
     """What would be understood of a file, for somebody who may publish it; nothing is stored."""
     refuse_unless(decide(actor, Permission.ASSET_PUBLISH))
-    return lake.store().preview(source, reading)
+    return lake.store().preview(source, reading, key)
+
+
+def understood_next(actor: Actor, asset_id: str, source: Path, told: Reading) -> tuple[Understood, Reading]:
+    """The same of a file that is to become the next version of a table, and the reading it was understood by."""
+    from . import updating  # it reads with what stands here
+
+    row = asset(actor, asset_id)
+    return updating.understood(row, updating.writable(actor, row), source, told)
+
+
+def kept_recipe(asset_id: str) -> Recipe:
+    """How the file of a table's newest live version was read; for doors that have decided already who may."""
+    from . import updating  # it reads with what stands here
+
+    found = latest(asset_id)
+    return updating.kept_recipe(found) if found else Recipe()
 
 
 def table(version: Version) -> Table:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
 
 from shudu.lake import queries as lake
 from shudu.lake.queries import evolved
-from shudu.lake.types import Base, Change, ColumnRecipe, Mode, Place, Reading, Recipe, Stored
+from shudu.lake.types import Base, Change, ColumnRecipe, Evolution, Mode, Place, Reading, Recipe, Stored, Understood
 from shudu.policy import ids
 from shudu.policy.permissions import Permission
 from shudu.policy.rules import decide, refuse_unless
@@ -16,6 +19,7 @@ from . import levels, queries
 from .models import Asset, Binding, Version
 from .types import RESTORE, PublishVersion
 
+T = TypeVar("T")
 # What is said of a file that is laid out in another way than its recipe says.
 _LAYOUT = frozenset(
     {"publish.choose", "publish.empty", "publish.encoding", "publish.format", "publish.header", "publish.recipe"}
@@ -76,19 +80,17 @@ def write(asset: Asset, binding: Binding, request: PublishVersion) -> Prepared:
         key = binding.entity_key or None
         return lake.store().land(request.source, where, reading, key=key, encrypted=encrypted, base=base)
 
-    reading = _reading(request, found)
-    try:
-        stored = land(reading)
-    except Invalid as error:
-        # Next month's file may be of another format, encoding or sheet: what its columns mean is kept all the same.
-        anew = _columns_alone(reading)
-        if request.reading.recipe != Recipe() or anew == reading or error.code not in _LAYOUT:
-            raise
-        stored = land(anew)
+    stored, _ = _by_recipe(land, request.reading, found, request.evolution)
     before = found.id if found else ""
     if stored.change is None:
         stored = replace(stored, change=Change(request.mode, before))
     return Prepared(where, stored, before, number)
+
+
+def understood(asset: Asset, binding: Binding, source: Path, told: Reading) -> tuple[Understood, Reading]:
+    """What would be understood of the next version's file, and by which reading; nothing is stored."""
+    key = binding.entity_key or None
+    return _by_recipe(lambda one: lake.store().preview(source, one, key), told, queries.latest(asset.id), Evolution())
 
 
 def write_again(asset: Asset, binding: Binding, old: Version) -> Prepared:
@@ -142,16 +144,35 @@ def _base(found: Version, request: PublishVersion) -> Base:
     return Base(table, request.mode, request.remove_missing, request.evolution, max(numbers, default=0) + 1)
 
 
-def _reading(request: PublishVersion, found: Version | None) -> Reading:
+def _by_recipe(
+    read: Callable[[Reading], T], told: Reading, found: Version | None, evolution: Evolution
+) -> tuple[T, Reading]:
+    """Read a file as its publisher says, else as the version before was; and by which reading that was."""
+    reading = _reading(told, found, evolution)
+    try:
+        return read(reading), reading
+    except Invalid as error:
+        # Next month's file may be of another format, encoding or sheet: what its columns mean is kept all the same.
+        anew = _columns_alone(reading)
+        if told.recipe != Recipe() or anew == reading or error.code not in _LAYOUT:
+            raise
+    return read(anew), anew
+
+
+def _reading(told: Reading, found: Version | None, evolution: Evolution) -> Reading:
     """How the file is read: as the publisher says, else as the version before was."""
-    told = request.reading
     if found is None or not told.recipe.empty:
         return told
+    return told.model_copy(update={"recipe": evolved(kept_recipe(found), evolution)})
+
+
+def kept_recipe(found: Version) -> Recipe:
+    """How the file of a version was read."""
     kept = Recipe.model_validate(found.recipe)
     if kept.empty:  # of a version older than recipes: its columns as they are
         columns = tuple(ColumnRecipe(source=one["name"], name=one["name"], type=one["type"]) for one in found.columns)
         kept = Recipe(columns=columns)
-    return told.model_copy(update={"recipe": evolved(kept, request.evolution)})
+    return kept
 
 
 def _columns_alone(reading: Reading) -> Reading:

@@ -34,6 +34,7 @@ class Upload(models.Model):
     state = models.CharField(max_length=10, choices=State.choices, default=State.RECEIVING)
     created = models.DateTimeField(default=clock.now)
     expires = models.DateTimeField()
+    draft = models.JSONField(default=dict)  # a `types.Draft`: what was said of it so far, by a person who publishes it
 
     class Meta:
         indexes = [

@@ -33,6 +33,7 @@ from .models import Upload as Upload
 from .refusals import Refusal, refused
 from .sources.kinds import KINDS
 from .sources.port import Endpoint, Limits
+from .types import Draft
 
 
 def upload(actor: Actor, upload_id: str) -> Upload:
@@ -46,6 +47,17 @@ def upload(actor: Actor, upload_id: str) -> Upload:
 def uploads(actor: Actor) -> QuerySet[Upload]:
     """The actor's uploads whose bytes are here, newest first."""
     return visible(actor, Permission.UPLOAD_USE, Upload.objects.filter(state__in=Upload.KEPT)).order_by("-id")
+
+
+def begun(actor: Actor, limit: int = 5) -> list[Upload]:
+    """The newest of the actor's complete uploads that somebody began to publish and has not finished."""
+    rows = uploads(actor).filter(state=Upload.State.COMPLETE).exclude(draft={})
+    return [row for row in rows[: limit * 4] if not draft_of(row).made][:limit]
+
+
+def draft_of(row: Upload) -> Draft:
+    """What was said of an upload so far."""
+    return Draft.model_validate(row.draft)
 
 
 def held_by(party: str) -> tuple[int, int]:
@@ -74,7 +86,9 @@ def source_of(row: Upload) -> Iterator[Path]:
     if row.state != Upload.State.COMPLETE:
         raise Conflict(
             "upload.state",
-            Text("这次上传没有完成，不能使用。", "This upload is not complete and cannot be used."),
+            Text(
+                "这次上传没有完成，或已不在，不能使用。", "This upload is not complete, or is gone; it cannot be used."
+            ),
             Text("请传完并完成它，或重新上传。", "Send all of it and complete it, or upload it again."),
             {"upload": row.id, "state": str(row.state)},
         )

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-from shudu.catalog.types import TableFields, Title
+from shudu.catalog.types import Reading, TableFields, Title
 from shudu.policy import plain_text
 
 from . import package as package
@@ -32,6 +32,24 @@ class CreateUpload(BaseModel):
         if self.sha256 is None and self.sm3 is None:
             raise ValueError("须声明 sha256 或 sm3 / it declares sha256 or sm3")
         return self
+
+
+class Draft(BaseModel):
+    """How far somebody has come with publishing an upload: how it is to be read, and what was typed, as it was typed.
+
+    `choices` are the sheets, tables or files it has to be one of; `asset` the table it becomes a version of, "" for a
+    new one; `made` the asset that came of it.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    reading: Reading = Reading()
+    fields: Annotated[
+        dict[Annotated[str, Field(max_length=40)], Annotated[str, Field(max_length=4_000)]], Field(max_length=20)
+    ] = {}
+    choices: Annotated[tuple[str, ...], Field(max_length=50)] = ()
+    asset: Annotated[str, Field(max_length=64)] = ""
+    made: Annotated[str, Field(max_length=64)] = ""
 
 
 class RegisterKey(BaseModel):

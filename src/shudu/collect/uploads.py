@@ -14,7 +14,7 @@ from shudu.policy.types import Actor, Conflict, Invalid, Text
 
 from . import queries, received
 from .models import Upload
-from .types import CreateUpload
+from .types import CreateUpload, Draft
 
 MOST_UPLOADS = 1_000  # of one party at once
 
@@ -112,6 +112,20 @@ def complete_upload(actor: Actor, upload_id: str, *, prepared: tuple[str, str]) 
     return row
 
 
+@action(Permission.UPLOAD_USE, Event.UPLOAD_RECEIVED)
+def note_upload(actor: Actor, upload_id: str, draft: Draft) -> Upload:
+    """Keep how far somebody has come with publishing an upload. Raises Conflict `upload.state` for one that ended."""
+    row = queries.upload(actor, upload_id)
+    require(actor, Permission.UPLOAD_USE, row)
+    kept = Upload.objects.filter(pk=row.pk, state=Upload.State.COMPLETE)
+    if not kept.update(draft=draft.model_dump(mode="json", exclude_defaults=True), expires=_expiry()):
+        row.refresh_from_db()
+        raise _ended(row)
+    row.refresh_from_db()
+    record_nothing()  # nothing was received, and nothing published yet
+    return row
+
+
 def remove_upload(actor: Actor, upload_id: str, *, idempotency_key: str | None = None) -> Upload:
     """Remove an upload and its bytes, for good; what was made of it stays. Removing it again changes nothing."""
     return _drop(actor, upload_id, Upload.State.REMOVED, idempotency_key=idempotency_key)
@@ -137,8 +151,10 @@ def _end(actor: Actor, upload_id: str, state: str) -> Upload:
     kept = Upload.objects.filter(pk=row.pk, state=row.state)
     if state == Upload.State.EXPIRED:  # unless somebody went on with it just now
         kept = kept.filter(expires__lt=clock.now())
-    if kept.update(state=state):
-        row.state = state
+    # What was said of it goes with its bytes; what came of it stays, for whoever comes back to the page.
+    draft = {name: row.draft[name] for name in ("asset", "made") if name in row.draft}
+    if kept.update(state=state, draft=draft):
+        row.state, row.draft = state, draft
     return row
 
 

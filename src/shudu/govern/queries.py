@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db.models import Exists, F, OuterRef, Q, Subquery
@@ -112,6 +113,18 @@ def of(asset: Asset, version: Version | None = None) -> Quality | None:
         waiting=newest and version.state == Version.State.LIVE and under != declared,
         unfit=tuple(Text(each["zh"], each["en"]) for each in assessed.unfit) if assessed else (),
     )
+
+
+def profile(actor: Actor, version: Version) -> dict[str, Any] | None:
+    """What the pass that wrote a version found of its columns (`profile.ProfileObserver`), for who may inspect it.
+
+    None for anybody else, for an erased version, and for what is no table of rows.
+    """
+    asset = version.binding.asset
+    if version.state == Version.State.ERASED or not decide(actor, Permission.ASSET_INSPECT, asset):
+        return None
+    found: dict[str, Any] | None = version.observations.get("profile")
+    return found
 
 
 def anonymity(actor: Actor, request: TableRows, least: int = CONTROLLED_K) -> Report:

@@ -16,7 +16,7 @@ from . import landing
 from .engine import one, parquet
 from .formats import HEAD_BYTES, misnamed, recognise
 from .ingest import Held
-from .progress import following, share_checked
+from .progress import WRITING, asked, following, share_checked
 from .reading import file_sha256
 from .recipe import Note, Reading, Understood
 from .types import Column, Fields, Observation, ObserverFactory, Place, Stored, StoredFile
@@ -61,6 +61,7 @@ def store(
     if key is not None and key not in [column.name for column in landed.recipe.columns]:
         raise no_key(key)
     landing.put_aside(connection, landed, reading, key)
+    asked()(WRITING)
     target, aside = folder / "files" / TABLE, folder / "files" / REJECTED
     columns, report = landing.write(connection, landed, target, aside, encrypted=encrypted)
     weight = target.stat().st_size * 4 / max(report.rows_out, 1)
@@ -131,11 +132,26 @@ def described(
     )
 
 
-def preview(connection: duckdb.DuckDBPyConnection, file: Held, reading: Reading, folder: Path) -> Understood:
-    """What would be understood of a file, by its first rows."""
+def preview(
+    connection: duckdb.DuckDBPyConnection, file: Held, reading: Reading, folder: Path, key: str | None = None
+) -> Understood:
+    """What would be understood of a file, by its first rows. A `key` the file has no column for is not asked about."""
     format_, notes = format_of(file, reading)
     landed = landing.read(connection, file.handle, file.name, format_, reading, folder / "spill", limit=PREVIEW_ROWS)
-    return Understood(recipe=landed.recipe, notes=(*notes, *landed.notes), sample=landing.sample(connection, landed))
+    sample = landing.sample(connection, landed)
+    names = [column.name for column in landed.recipe.columns]
+    # Counted as a tolerant reading would, so that a strict one is told of all that would stop it.
+    counting = reading.model_copy(update={"tolerant": True})
+    landing.put_aside(connection, landed, counting, key if key in names else None)
+    return Understood(
+        recipe=landed.recipe,
+        notes=(*notes, *landed.notes),
+        sample=sample,
+        rows=landed.rows,
+        whole=landed.rows < PREVIEW_ROWS,
+        aside=landing.asides(connection),
+        fixed=tuple(name for name, decided in zip(names, landed.decided, strict=True) if decided is None),
+    )
 
 
 def _sensitive(found: Mapping[str, Observation]) -> dict[str, str]:

@@ -22,7 +22,8 @@ from .coltypes import GENEROUS, TEXT, Candidates, literal, misfit, quoted, raw, 
 from .deciding import Ask, narrowed, settled
 from .engine import KEY_NAME, one
 from .ingest import ROW_GROUP, ROW_GROUP_BYTES
-from .recipe import PLACED, ColumnRecipe, Note, Reading, Recipe, Report
+from .progress import TYPING, asked
+from .recipe import PLACED, Aside, ColumnRecipe, Note, Reading, Recipe, Report
 from .spellings import NULLS, SPELLINGS
 from .types import Column
 
@@ -56,6 +57,7 @@ def read(
         connection.execute("CREATE TABLE source AS SELECT * FROM stream")
         connection.unregister("stream")
         finish = reader.finish()
+    asked()(TYPING)
     notes = [*reader.notes, *finish.notes]
     types = {field[0]: field[1] for field in connection.execute("DESCRIBE source").fetchall()}
     columns, more = _matched(reader.recipe.columns, reading)
@@ -117,22 +119,25 @@ def _matched(there: Sequence[ColumnRecipe], reading: Reading) -> tuple[list[tupl
     told = reading.recipe.columns
     if not told:
         return list(enumerate(there)), []
-    numbers = {column.source: number for number, column in enumerate(there)}
+    numbers: dict[str, list[int]] = {}
+    for number, column in enumerate(there):
+        numbers.setdefault(column.source, []).append(number)
     matched = []
     for column in told:
-        if column.source not in numbers:
+        if not numbers.get(column.source):
             raise _changed(f"文件缺少配方中的列“{column.source}”。", f"The file lacks the column “{column.source}”.")
-        matched.append((numbers.pop(column.source), column))
-    if not numbers:
+        matched.append((numbers[column.source].pop(0), column))  # of columns called the same, one after the other
+    more = [source for source, left in numbers.items() for _ in left]
+    if not more:
         return matched, []
     if not reading.tolerant:
-        extra = next(iter(numbers))
+        extra = more[0]
         raise _changed(f"文件多出配方中没有的列“{extra}”。", f"The recipe does not know the column “{extra}”.")
     said = Text(
-        f"{len(numbers)} 列不在配方中，没有收入表中。",
-        f"{len(numbers)} columns are not in the recipe and were left out.",
+        f"{len(more)} 列不在配方中，没有收入表中。",
+        f"{len(more)} columns are not in the recipe and were left out.",
     )
-    return matched, [Note.of("recipe.extra", said, columns=list(numbers))]
+    return matched, [Note.of("recipe.extra", said, columns=more)]
 
 
 def declared(column: ColumnRecipe) -> Candidates:
@@ -317,6 +322,19 @@ def row_at(connection: duckdb.DuckDBPyConnection, index: int) -> int:
     """The row in the file of the table's row `index` (from 0)."""
     row: int = one(connection, f"SELECT row FROM source WHERE problem IS NULL LIMIT 1 OFFSET {index}")[0]
     return row
+
+
+def asides(connection: duckdb.DuckDBPyConnection) -> tuple[Aside, ...]:
+    """What `put_aside` put aside, counted by reason and column, the most frequent first."""
+    # Words of the reader name the row, so those of the first row stand for all.
+    found = connection.execute(
+        "SELECT code, CASE WHEN code = 'row.value' OR code LIKE 'row.key.%' THEN \"column\" ELSE '' END AS name,"
+        " count(DISTINCT row) AS n, min(row) AS first, arg_min(zh, row), arg_min(en, row),"
+        " coalesce(arg_min(remedy_zh, row), ''), coalesce(arg_min(remedy_en, row), '') FROM rejected"
+        " GROUP BY code, name ORDER BY n DESC, first"
+    ).fetchall()
+    names = ("code", "column", "rows", "first", "zh", "en", "remedy_zh", "remedy_en")
+    return tuple(Aside(**dict(zip(names, row, strict=True))) for row in found)
 
 
 def sample(connection: duckdb.DuckDBPyConnection, landed: Landed, rows: int = 20) -> tuple[tuple[str | None, ...], ...]:

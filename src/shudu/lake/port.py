@@ -75,8 +75,9 @@ class TableStore(Protocol):
         """How two tables differ in rows, and up to `limit` of those rows. Raises Conflict as `read_table` does."""
         ...
 
-    def preview(self, source: Path, reading: Reading) -> Understood:
-        """What would be understood of a file, by its first rows; nothing is stored. Raises Invalid as `land` does."""
+    def preview(self, source: Path, reading: Reading, key: str | None = None) -> Understood:
+        """What would be understood of a file, by its first rows; nothing is stored. Raises Invalid as `land` does,
+        but counts what does not fit its column or the `key` instead of raising."""
         ...
 
     def sheet(self, source: Path, reading: Reading, most: int) -> Sheet:

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     import duckdb
 
 _EVERY = 0.3  # seconds
+TYPING = Text("已读完，正在判断各列的类型", "read; finding the columns' types")
+WRITING = Text("类型已定，正在写入", "typed; writing the table")
+MERGING = Text("已写入，正在与上一版本合并", "written; putting it together with the version before")
 Progress = Callable[[Text], None]
 
 

@@ -124,12 +124,33 @@ class Fault(BaseModel):
     remedy_en: str = ""
 
 
+class Aside(BaseModel):
+    """Rows that would be put aside for one reason: how many, the first of them, what would mend it. Never a value."""
+
+    code: str
+    column: str = ""
+    rows: int
+    first: int
+    zh: str
+    en: str
+    remedy_zh: str = ""
+    remedy_en: str = ""
+
+
 class Understood(BaseModel):
-    """A file as it was understood, before anything is stored; `sample` holds its first rows, for its owner's eyes."""
+    """A file as it was understood, before anything is stored; `sample` holds its first rows, for its owner's eyes.
+
+    `aside` counts what a tolerant reading would put aside of the `rows` that were looked at, which are all of the file
+    when it is `whole`. The types of the columns in `fixed` are the format's own and cannot be corrected.
+    """
 
     recipe: Recipe
     notes: tuple[Note, ...] = ()
     sample: tuple[tuple[str | None, ...], ...] = ()
+    rows: int = 0
+    whole: bool = True
+    aside: tuple[Aside, ...] = ()
+    fixed: tuple[str, ...] = ()
 
 
 class Report(BaseModel):

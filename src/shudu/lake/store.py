@@ -21,6 +21,7 @@ from .handing import Handed, measured
 from .keys import new_secret, seal, unseal
 from .port import DataKeys as DataKeys
 from .port import TableStore as TableStore
+from .progress import MERGING, asked
 from .reading import (
     as_stored,
     batches,
@@ -142,6 +143,7 @@ class DuckDBStore:
             )
 
         def finish(new: Stored, row_at: Callable[[int], int]) -> Stored:
+            asked()(MERGING)
             old = self._unlocked(connection, base.table, combining.BASE_KEY)
             return combining.combine(
                 connection, old, base, new, folder, place, key, self.observers, row_at, encrypted=encrypted
@@ -173,14 +175,14 @@ class DuckDBStore:
             check(path, file)
         return combining.opened(connection, paths, table, self._secret_of(table), name)
 
-    def preview(self, source: Path, reading: Reading) -> Understood:
+    def preview(self, source: Path, reading: Reading, key: str | None = None) -> Understood:
         with (
             ingest.held(source, self.max_bytes) as file,
             explained(),
             folders.staging(self._lake) as folder,
             connect(folder / "spill", secret=new_secret()) as connection,
         ):
-            return arrival.preview(connection, file, reading, folder)
+            return arrival.preview(connection, file, reading, folder, key)
 
     def sheet(self, source: Path, reading: Reading, most: int) -> Sheet:
         with ingest.held(source, self.max_bytes) as file, explained(), folders.staging(self._lake) as folder:

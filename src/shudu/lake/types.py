@@ -12,10 +12,14 @@ from typing import Any, Protocol
 
 from .coltypes import literal as literal
 from .coltypes import quoted as quoted
+from .formats import DELIMITERS as DELIMITERS
+from .formats import NAMES as NAMES
+from .geodesy import SHIFTED as SHIFTED
 from .masks import PRESETS as PRESETS
 from .masks import Mask as Mask
 from .masks import stricter as stricter
 from .recipe import PLACED as PLACED
+from .recipe import Aside as Aside
 from .recipe import ColumnRecipe as ColumnRecipe
 from .recipe import Evolution as Evolution
 from .recipe import Fault as Fault
@@ -24,6 +28,7 @@ from .recipe import Reading as Reading
 from .recipe import Recipe as Recipe
 from .recipe import Report as Report
 from .recipe import Understood as Understood
+from .spellings import SPELLINGS as SPELLINGS
 from .view import EVERYTHING as EVERYTHING
 from .view import Condition as Condition
 from .view import Op as Op

@@ -1,4 +1,4 @@
-"""The catalogue: search over titles, an asset with everything known of it, and publishing."""
+"""The catalogue: search over titles, an asset with everything known of it, and publishing a model."""
 
 from __future__ import annotations
 
@@ -12,20 +12,19 @@ from django.views.decorators.http import require_http_methods, require_safe
 from shudu.agreements import queries as agreements
 from shudu.agreements.types import onward_from_json, onward_plain_words
 from shudu.catalog import actions, queries
-from shudu.catalog.types import LEVELS, PublishModel, PublishTable
+from shudu.catalog.types import PublishModel
 from shudu.collect import queries as collect
 from shudu.identity import queries as identity
 from shudu.policy.types import Actor, Invalid, ShuduError, Text
 from shudu.runs import queries as runs
 
-from . import words
 from .acting import acting, acts, see, told
 from .errors import status_of
 from .forms import again, key_of, new_key, typed
 from .judged import judged
 from .kept import values
-from .language import is_chinese
 from .paging import newest, stretch
+from .profiled import profiled
 from .uploading import takes_file, uploaded
 
 SHOWN = 30
@@ -69,6 +68,14 @@ def found(request: HttpRequest) -> HttpResponse:
     return render(request, "part/assets.html", home_list(request))
 
 
+def kept_reading(actor: Actor, version: queries.Version | None) -> dict[str, Any]:
+    """For the part `kept_reading.html`: whether this actor may see how a version's file was read."""
+    if version is None or not version.recipe or version.state == version.State.ERASED:
+        return {}
+    read = queries.may_inspect(actor, version.binding.asset)
+    return {"read": read, "wrong_rows": queries.to_correct(version.id) if read else 0}
+
+
 @require_safe
 @acts
 def asset(request: HttpRequest, actor: Actor, asset_id: str) -> HttpResponse:
@@ -95,6 +102,8 @@ def asset(request: HttpRequest, actor: Actor, asset_id: str) -> HttpResponse:
             "corrections": queries.waiting(actor, row.id),
             "batches": came,
             "judged": judged(row),
+            "profile": profiled(actor, latest),
+            **kept_reading(actor, latest),
             "latest": latest,
             "fields": stretch(request, latest.columns if latest else [], "fields", FIELDS_SHOWN),
             "binding": last.binding if last else None,
@@ -108,44 +117,6 @@ def asset(request: HttpRequest, actor: Actor, asset_id: str) -> HttpResponse:
             "onward": onward_plain_words(onward_from_json(row.terms)) if row.terms else [],
         },
     )
-
-
-def _options() -> dict[str, Any]:
-    def say(text: Text) -> str:
-        return text.zh if is_chinese() else text.en
-
-    return {
-        "levels": [(code, f"{code} {say(level.name)}") for code, level in LEVELS.items() if code != "L6"],
-        "origins": [(code, say(text)) for code, text in words.ORIGINS.items()],
-    }
-
-
-@takes_file
-@require_http_methods(["GET", "HEAD", "POST"])
-@acts
-def publish(request: HttpRequest, actor: Actor) -> HttpResponse:
-    """A file becomes a table: typed, checked, stored, listed, logged."""
-    form: dict[str, Any] = {"values": values(request), **_options()}
-    if request.method != "POST":
-        return render(request, "publish.html", form | {"key": new_key()})
-    try:
-        file = uploaded(request)
-        order = typed(
-            PublishTable,
-            source=file.path,
-            sha256=file.sha256,
-            title=request.POST.get("title", ""),
-            title_en=request.POST.get("title_en") or None,
-            key=request.POST.get("entity_key", "").strip() or None,
-            level=request.POST.get("level", "L2"),
-            origin=request.POST.get("origin", "unstated"),
-            core={"abstract": {"zh": request.POST["abstract"]}} if request.POST.get("abstract") else {},
-        )
-        row = actions.publish(actor, order, idempotency_key=key_of(request))
-    except ShuduError as error:
-        return render(request, "publish.html", form | again(error), status=status_of(error))
-    told(request, Text("数据资源已发布。", "The table is published."))
-    return see("asset", row.id)
 
 
 def _card(said: str) -> dict[str, Any] | None:

@@ -10,21 +10,20 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from shudu.catalog import actions, queries
 from shudu.catalog.types import PublishVersion
+from shudu.collect import actions as collect
+from shudu.collect.types import Draft
 from shudu.policy.types import Actor, Conflict, ShuduError, Text, not_found
 
 from .acting import acts, see, told
+from .catalogue import kept_reading
 from .errors import status_of
 from .forms import again, key_of, new_key, typed
 from .kept import values
-from .language import is_chinese
-from .uploading import takes_file, uploaded
+from .publishing import choices
+from .telling import told as telling
+from .uploading import kept, takes_file, uploaded
 
 SHOWN = 20
-_WAYS = {
-    "append": Text("追加：新行加在原有的行之后", "Append: new rows beside the old ones"),
-    "upsert": Text("按主键更新：同一主键的行换成新的", "Update by key: rows with the same key are replaced"),
-    "replace": Text("整体替换：只留新文件的行", "Replace: only the new file's rows stay"),
-}
 
 
 @takes_file
@@ -33,17 +32,20 @@ _WAYS = {
 def update(request: HttpRequest, actor: Actor, asset_id: str) -> HttpResponse:
     """A file becomes the next version of a table, read as the version before was."""
     asset = queries.updatable(actor, asset_id)
-    latest = queries.latest(asset.id)
-    language = "zh" if is_chinese() else "en"
     form: dict[str, Any] = {
         "asset": asset,
-        "latest": latest,
+        "latest": queries.latest(asset.id),
         "values": values(request),
-        "modes": [(mode, text.say(language)) for mode, text in _WAYS.items()],
+        **choices(),
     }
     if request.method != "POST":
         return render(request, "asset_update.html", form | {"key": new_key()})
     try:
+        if request.POST.get("do") == "look":
+            row = kept(request, actor)
+            fields = {name: request.POST.get(name, "")[:200] for name in ("mode", "expected")}
+            collect.note_upload(actor, row.id, Draft(asset=asset.id, fields=fields))
+            return see("asset_update_upload", asset.id, row.id)
         file = uploaded(request)
         order = typed(
             PublishVersion,
@@ -54,7 +56,8 @@ def update(request: HttpRequest, actor: Actor, asset_id: str) -> HttpResponse:
             # What the person saw is what the new rows are meant to follow.
             expected=request.POST.get("expected") or None,
         )
-        actions.publish_version(actor, order, idempotency_key=key_of(request))
+        with telling(request, actor):
+            actions.publish_version(actor, order, idempotency_key=key_of(request))
     except ShuduError as error:
         return render(request, "asset_update.html", form | again(error), status=status_of(error))
     told(request, Text("新版本已发布。", "The new version is published."))
@@ -73,6 +76,7 @@ def changes(request: HttpRequest, actor: Actor, asset_id: str) -> HttpResponse:
     latest = queries.latest(asset.id)
     context = {"asset": asset, "version": row, "own": asset.owner == actor.party, "key": new_key()}
     context |= {"newest": latest is not None and latest.id == row.id}  # there is nothing to restore
+    context |= kept_reading(actor, row)
     if row.number == 1:  # the first changed nothing
         return render(request, "changes.html", context)
     try:

@@ -9,11 +9,17 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 
+from shudu.collect import actions
+from shudu.collect import queries as collect
+from shudu.collect.types import CreateUpload
 from shudu.policy.api import Upload
+from shudu.policy.types import Actor
 
 from .acting import View
 from .api.uploads import Spool, discard
-from .forms import wrong
+from .forms import key_of, typed, wrong
+
+PART_BYTES = 16 << 20  # made durable together; a person's file is here already, so no line can break
 
 
 def takes_file(view: View) -> View:
@@ -30,6 +36,21 @@ def takes_file(view: View) -> View:
             discard(request)
 
     return cast(View, answer)
+
+
+def kept(request: HttpRequest, actor: Actor) -> collect.Upload:
+    """The file of the form as a complete upload, which stays when the request ends; the same form sent twice, once."""
+    file = uploaded(request)
+    if not file.size:
+        raise wrong("file", "文件是空的。", "The file is empty.")
+    wanted = typed(CreateUpload, name=file.name, size=file.size, sha256=file.sha256)
+    row = actions.create_upload(actor, wanted, idempotency_key=key_of(request))
+    with file.path.open("rb") as source:
+        source.seek(row.offset)
+        while row.offset < row.size and (part := source.read(PART_BYTES)):
+            row = actions.append_upload(actor, row.id, row.offset, part)
+    done: collect.Upload = actions.complete_upload(actor, row.id)
+    return done
 
 
 def uploaded(request: HttpRequest) -> Upload:

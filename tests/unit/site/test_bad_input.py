@@ -243,6 +243,7 @@ _NO_PAGE = {
     "ledger_key",
     "ledger_tile",
     "receipt_file",
+    "progress",
     "run_progress",
     "display",
     "correction_file",

@@ -146,10 +146,19 @@ def with_rows_aside(town: Town, folder: Path) -> None:
     town.ids["aside"] = version.id
 
 
+def with_files_kept(town: Town) -> None:
+    """Two files that were uploaded and looked at: of a table, and of the next version of one."""
+    files = [SimpleUploadedFile("kept.csv", (EXAMPLE / "customers.csv").read_bytes()) for _ in range(2)]
+    town.ids["upload"] = last_of(town.post("provider", "publish", file=files[0], do="look", key="kept"))
+    place = town.post("provider", "asset_update", town.ids["asset"], file=files[1], do="look", key="next")
+    town.ids["next"] = last_of(place)
+
+
 @pytest.fixture
 def done(town: Town, tmp_path: Path) -> Town:
     offered(town)
     with_rows_aside(town, tmp_path)
+    with_files_kept(town)
     order = last_of(town.post("buyer", "offer_order", town.ids["offer"], purpose="research", key="o"))
     run = last_of(town.post("buyer", "order_run", order, key="r"))
     settle(run)
@@ -171,7 +180,9 @@ PAGES: list[tuple[str, str, Callable[[Town], list[str]]]] = [
     ("provider", "asset", lambda town: [town.ids["asset"]]),
     ("buyer", "asset", lambda town: [town.ids["result"]]),
     ("provider", "asset_update", lambda town: [town.ids["asset"]]),
+    ("provider", "asset_update_upload", lambda town: [town.ids["asset"], town.ids["next"]]),
     ("provider", "publish", lambda town: []),
+    ("provider", "publish_upload", lambda town: [town.ids["upload"]]),
     ("modeller", "publish_model", lambda town: []),
     ("provider", "batches", lambda town: []),
     ("buyer", "offers", lambda town: []),
@@ -218,6 +229,7 @@ def test_every_page_speaks_both_languages_and_asks_little(
 
 OPENED_BY_NOBODY_ELSE = {
     "asset_id": "result", "order_id": "order", "agreement_id": "agreement", "run_id": "run", "version_id": "aside",
+    "upload_id": "upload",
 }  # fmt: skip
 
 

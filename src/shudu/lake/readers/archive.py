@@ -10,7 +10,7 @@ from shudu.policy.types import Invalid, Text
 
 from ..formats import HEAD_BYTES, misnamed, recognise
 from ..recipe import Note
-from .port import Request
+from .port import Request, choices
 
 MOST_FILES = 10_000
 MOST_BYTES = 4 << 30
@@ -64,7 +64,7 @@ def member(request: Request) -> tuple[Request, tuple[Note, ...]]:
             raise _archive_error("publish.nested", "压缩包里还有压缩包。", "There is an archive inside the archive.")
     name = PurePosixPath(chosen.filename).name
     said = Text(f"读取压缩包中的“{name[:100]}”。", f"The file “{name[:100]}” in the archive was read.")
-    notes = [Note.of("zip.member", said)]
+    notes = [Note.of("zip.member", said, choices=choices([info.filename for info in candidates]))]
     if wrong := misnamed(name, format_):
         notes.append(wrong)
     recipe = request.reading.recipe.model_copy(update={"member": chosen.filename})

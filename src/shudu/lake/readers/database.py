@@ -14,7 +14,7 @@ from .. import layout
 from ..coltypes import quoted
 from ..recipe import ColumnRecipe, Note, Recipe
 from .columnar import damaged
-from .port import Batcher, Finish, Request
+from .port import Batcher, Finish, Request, choices
 from .workbook import choose
 
 _TEXT_TYPES = ("CHAR", "CLOB", "TEXT")
@@ -72,7 +72,7 @@ class Table:
         said = Text(f"读取表“{self._name}”。", f"The table “{self._name}” was read.")
         update = {"format": self._request.format, "table": self._name, "columns": columns}
         recipe = self._request.reading.recipe.model_copy(update=update)
-        return recipe, (Note.of("database.table", said, table=self._name), *notes)
+        return recipe, (Note.of("database.table", said, table=self._name, choices=choices(names)), *notes)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         batcher, limit = Batcher(len(self._columns)), self._request.limit

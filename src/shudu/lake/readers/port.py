@@ -64,6 +64,11 @@ class Finish:
     texts: tuple[int, ...] = ()
 
 
+def choices(names: Sequence[str]) -> list[str]:
+    """What there is to choose from: as many names as are told, none longer than a person reads."""
+    return [name[:60] for name in names[:50]]
+
+
 def schema(types: Sequence[pa.DataType]) -> pa.Schema:
     return pa.schema([*FIXED, *((f"c{number}", type_) for number, type_ in enumerate(types))])
 

@@ -17,7 +17,7 @@ from ..recipe import Note
 from . import compound, opendocument
 from .archive import check_sizes
 from .grid import Grid, Row
-from .port import Request
+from .port import Request, choices
 
 _NUMBER_DIGITS = 1e15  # a workbook's numbers have 15 digits: what is longer has lost some already
 _FORMULA = re.compile(rb"<(?:x:)?f[ />]|table:formula=")
@@ -34,10 +34,10 @@ def open_reader(request: Request) -> Grid:
         path.symlink_to(request.path)
     try:
         book = calamine.CalamineWorkbook.from_path(str(path))
-        name = _chosen(book, request)
+        name, others = _chosen(book, request)
         if name not in book.sheet_names[:1] or len(book.sheet_names) > 1:
             said = Text(f"读取工作表“{name}”。", f"The sheet “{name}” was read.")
-            notes.append(Note.of("workbook.sheet", said, sheet=name))
+            notes.append(Note.of("workbook.sheet", said, sheet=name, choices=choices(others)))
         sheet = book.get_sheet_by_name(name)
     except calamine.PasswordError:
         raise compound.protected() from None
@@ -57,8 +57,8 @@ def open_reader(request: Request) -> Grid:
     return Grid(request, recipe, _rows(sheet), spans=spans, notes=notes)
 
 
-def _chosen(book: calamine.CalamineWorkbook, request: Request) -> str:
-    """The sheet that was asked for, or the only one that holds anything."""
+def _chosen(book: calamine.CalamineWorkbook, request: Request) -> tuple[str, list[str]]:
+    """The sheet that was asked for, or the only one that holds anything; and all there are to choose from."""
     worksheets = [
         sheet.name
         for sheet in book.sheets_metadata
@@ -66,7 +66,7 @@ def _chosen(book: calamine.CalamineWorkbook, request: Request) -> str:
     ]
     if asked := request.reading.table:
         if asked in book.sheet_names:
-            return asked
+            return asked, worksheets
         raise choose("工作表", "sheet", worksheets, f"没有名为“{asked}”的工作表。", f"There is no sheet “{asked}”.")
     there = [name for name in worksheets if book.get_sheet_by_name(name).height > 0]
     if not there:
@@ -78,16 +78,16 @@ def _chosen(book: calamine.CalamineWorkbook, request: Request) -> str:
     if len(there) > 1:
         zh, en = f"工作簿有 {len(there)} 张工作表，请选一张。", f"The workbook has {len(there)} sheets: choose one."
         raise choose("工作表", "sheet", there, zh, en)
-    return there[0]
+    return there[0], worksheets
 
 
 def choose(noun_zh: str, noun_en: str, names: list[str], zh: str, en: str) -> Invalid:
     """Ask for one of several tables. Their names are said: they are what the file calls its parts, no values."""
-    shown = [name[:60] for name in names[:50]]
+    shown = choices(names)
     remedy = Text(
         f"请用 --sheet 指定{noun_zh}：{'、'.join(shown)}。", f"Name the {noun_en} with --sheet: {', '.join(shown)}."
     )
-    return Invalid("publish.choose", Text(zh, en), remedy, {"choices": shown})
+    return Invalid("publish.choose", Text(zh, en), remedy, {"of": noun_en, "choices": shown})
 
 
 def _parts(request: Request) -> list[Note]:
