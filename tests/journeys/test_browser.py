@@ -53,10 +53,11 @@ def test_the_main_job_in_a_browser(site: str, tmp_path: Path) -> None:
 
         provider.go("/publish/")
         provider.page.set_input_files("[name=file]", EXAMPLE / "customers.csv")
+        provider.press("上传，看读到什么")
         provider.page.fill("[name=title]", "客户名单")
-        provider.page.fill("[name=entity_key]", "customer_no")
+        provider.page.select_option("[name=entity_key]", "customer_no")
         provider.page.select_option("[name=origin]", "synthetic")
-        provider.press("发布")
+        provider.press("按此读法发布")
         assert "数据资源已发布" in provider.page.inner_text("main")
 
         modeller.go("/publish/model/")

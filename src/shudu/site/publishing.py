@@ -179,12 +179,13 @@ def _page(
     notes = looked.found.notes if looked.found else ()
     asked = looked.error if looked.error and looked.error.code == "publish.choose" else None
     others = list(asked.where.get("choices", ())) if asked else []
-    of_files = bool(asked) and asked is not None and asked.where.get("of") == "file"
+    of_files = asked is not None and asked.where.get("of") == "file"
     files = others if of_files else rereading.choices(notes, "zip.member")
     sheets = [] if of_files else others
     tables = sheets or rereading.choices(notes, "workbook.sheet") or rereading.choices(notes, "database.table")
     wrongly = error or looked.error or _no_such_key(looked, stated)
     columns = rereading.rows(looked.used, looked.found)
+    stopping, passed_over = rereading.faults(looked.found) if looked.found else ([], [])
     context: dict[str, Any] = {
         "upload": row,
         "asset": asset,
@@ -204,11 +205,12 @@ def _page(
         ],
         "most_columns": rereading.MOST_COLUMNS,
         "keys": [("", "—"), *((one.name, one.name) for one in (looked.found.recipe.columns if looked.found else ()))],
-        "stopping": [one for one in looked.found.aside if not one.code.startswith("row.aside")] if looked.found else [],
-        "passed_over": [one for one in looked.found.aside if one.code.startswith("row.aside")] if looked.found else [],
+        "stopping": stopping,
+        "passed_over": passed_over,
         "here": request.path,
         "leave": rereading.LEAVE,
-        **rereading.options(is_chinese(), looked.found, files, tables),
+        "typed": [name for name in FIELDS if not asset],
+        **rereading.options(is_chinese(), looked.found, files, tables, asked is not None),
         **choices(),
         "key": new_key(),
         "error": _said_here(wrongly) if wrongly else None,

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from shudu.lake.types import DELIMITERS, SHIFTED, SPELLINGS, ColumnRecipe, Note, Reading, Recipe, Understood
+from shudu.lake.types import DELIMITERS, SHIFTED, SPELLINGS, Aside, ColumnRecipe, Note, Reading, Recipe, Understood
 from shudu.policy.types import Text
 
 from . import words
@@ -126,8 +126,29 @@ def choices(notes: tuple[Note, ...], code: str) -> list[str]:
     return next((list(note.where.get("choices", ())) for note in notes if note.code == code), [])
 
 
-def options(chinese: bool, found: Understood | None, files: list[str], tables: list[str]) -> dict[str, Any]:
-    """What each choice of the form offers; only what the format lets one correct."""
+def faults(found: Understood) -> tuple[list[Aside], list[Aside]]:
+    """What would be put aside, in this form's words: rows that are wrong, and rows that are no data."""
+    kinds = {one.name: one.spelling or one.type or "" for one in found.recipe.columns}
+    wrong_rows = [_said(one, kinds) for one in found.aside if not one.code.startswith("row.aside")]
+    return wrong_rows, [one for one in found.aside if one.code.startswith("row.aside")]
+
+
+def _said(one: Aside, kinds: Mapping[str, str]) -> Aside:
+    if one.code != "row.value" or (kind := words.SPELLED.get(kinds.get(one.column, ""))) is None:
+        return one
+    said = {
+        "zh": f"“{one.column}”列有的值读不成{kind.zh}。",
+        "en": f"Some values in “{one.column}” cannot be read as {kind.en}.",
+        "remedy_zh": "请改正这些值，或在下面改这一列读作什么。",
+        "remedy_en": "Correct these values, or change below what the column is read as.",
+    }
+    return one.model_copy(update=said)
+
+
+def options(
+    chinese: bool, found: Understood | None, files: list[str], tables: list[str], choosing: bool
+) -> dict[str, Any]:
+    """What each choice of the form offers: what the format lets one correct, or only what has to be chosen first."""
 
     def said(text: Text) -> str:
         return text.zh if chinese else text.en
@@ -145,10 +166,10 @@ def options(chinese: bool, found: Understood | None, files: list[str], tables: l
         offered["members"] = [by_itself, *((name, name) for name in files)]
     if len(tables) > 1:
         offered["sheets"] = [by_itself, *((name, name) for name in tables)]
-    if format_ == "csv" or found is None:
+    if format_ == "csv" or (found is None and not choosing):
         offered["encodings"] = [by_itself, *((code, said(text)) for code, text in words.ENCODINGS.items())]
         offered["delimiters"] = [by_itself, *((code, said(text)) for code, text in DELIMITERS.items())]
-    offered["headed"] = found is None or format_ in ("csv", *CELLS)
+    offered["headed"] = format_ in ("csv", *CELLS) or (found is None and not choosing)
     if format_ in MAPS:
         none = ("", said(Text("没有加偏", "not shifted")))
         offered["shifts"] = [none, *((name, name) for name in SHIFTED)]

@@ -104,7 +104,7 @@ def test_a_correction_is_shown_before_it_counts(town: Town) -> None:
     page = shown(town, place)
     assert Asset.objects.count() == 2
     assert "还没有发布" in page
-    assert "“登记日期”列的值不是 DATE" in page
+    assert "“登记日期”列有的值读不成日期" in page
     assert "首见第 4 行" in page
     check_languages(town.clients["provider"], place, (*HAN_NAMES, "编号", "登记日期", "登记"))
     # A strict reading stops there and says where; the form keeps what was corrected.

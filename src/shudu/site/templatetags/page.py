@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -150,6 +150,13 @@ def last_day(time: datetime) -> str:
 def said_json(text: Mapping[str, str]) -> str:
     """A sentence kept as `{"zh", "en"}`."""
     return text.get("zh" if is_chinese() else "en", "")
+
+
+@register.filter
+def of_the_file(notes: Iterable[Any]) -> list[Any]:
+    """Notes on how a file was read, without those that only say of a column what its own row in a table says."""
+    codes = ((one["code"] if isinstance(one, dict) else one.code, one) for one in notes or ())
+    return [one for code, one in codes if code not in ("value.nulls", "value.spelling")]
 
 
 @register.filter
