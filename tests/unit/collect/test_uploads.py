@@ -19,9 +19,11 @@ from hypothesis import strategies as st
 
 from shudu.collect import actions, handlers, queries, received
 from shudu.collect.models import Upload
+from shudu.collect.types import Draft
 from shudu.identity import queries as parties
+from shudu.lake.types import Reading
 from shudu.policy.models import Outbox
-from shudu.policy.types import Conflict
+from shudu.policy.types import Conflict, NotFound
 from unit.api.conftest import TABLE, Caller, Market, market
 
 assert market  # the fixture
@@ -146,6 +148,30 @@ def test_what_nobody_goes_on_with_expires(market: Market, clock: Any) -> None:
     assert stray.name in received.sweep(queries.root(), set(), older_than=0)
     with pytest.raises(Conflict, match=r"upload\.state"):
         actions.append_upload(actor, row.id, 4, b"ef")
+
+
+def test_what_was_said_of_an_upload_is_kept_with_it_and_goes_with_it(market: Market) -> None:
+    provider, stranger = (parties.actor_for(who.party) for who in (market.provider, market.stranger))
+    upload = announce(market.provider)
+    said = Draft(reading=Reading(tolerant=True, sheet="甲"), fields={"title": "客户"})
+    with pytest.raises(Conflict):  # not all of it is here
+        actions.note_upload(provider, upload, said)
+    append(market.provider, upload, 0, TABLE)
+    actions.complete_upload(provider, upload)
+    assert queries.begun(provider) == [], "nobody has begun to publish it"
+    with pytest.raises(NotFound):
+        actions.note_upload(stranger, upload, said)
+    before = Outbox.objects.count()
+    row = actions.note_upload(provider, upload, said)
+    assert queries.draft_of(row) == said
+    assert (queries.begun(provider), queries.begun(stranger)) == ([row], [])
+    actions.note_upload(provider, upload, Draft(made="ast_1"))
+    assert queries.begun(provider) == []
+    row = actions.remove_upload(provider, upload)
+    assert queries.draft_of(row) == Draft(made="ast_1"), "what came of it stays"
+    with pytest.raises(Conflict):
+        actions.note_upload(provider, upload, said)
+    assert Outbox.objects.count() == before, "nothing of this is anybody else's business"
 
 
 def actions_request(data: bytes) -> Any:

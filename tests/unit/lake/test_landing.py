@@ -213,6 +213,41 @@ def test_a_preview_stores_nothing(store: DuckDBStore, write: Write) -> None:
     assert not list((store.home / "lake").glob("[!.]*"))
 
 
+def test_a_preview_counts_what_would_be_put_aside_and_why(store: DuckDBStore, write: Write) -> None:
+    """The counts are those of the report that a tolerant reading then gives; a strict one is told of them as well."""
+    file = write("no,n\n1,2\n2\n3,4,5\n1,6\n4,x\n合计,9\n")
+    columns = (ColumnRecipe(source="no", name="no"), ColumnRecipe(source="n", name="n", type="BIGINT"))
+    reading = Reading(tolerant=True, recipe=Recipe(columns=columns))
+    seen = store.preview(file, reading, "no")
+    report = store.land(file, PLACE, reading, key="no").report
+    counted: dict[str, int] = {}
+    for each in seen.aside:
+        counted[each.code] = counted.get(each.code, 0) + each.rows
+    assert counted == report["reasons"]
+    assert (seen.rows, seen.whole) == (report["rows_in"], True)
+    assert {(each.code, each.column, each.rows, each.first) for each in seen.aside} == {
+        ("row.width", "", 2, 3),
+        ("row.key.repeated", "no", 1, 5),
+        ("row.value", "n", 1, 6),
+        ("row.aside.total", "", 1, 7),
+    }
+    strict = store.preview(write("no,n\n1,2\n4,x\n", "s.csv"), reading.model_copy(update={"tolerant": False}))
+    assert [each.code for each in strict.aside] == ["row.value"]
+    # A key the file has no column for is not asked about here: its form shows what columns there are.
+    assert store.preview(file, reading, "no such").recipe.columns == seen.recipe.columns
+
+
+def test_the_recipe_of_columns_called_the_same_is_replayed(store: DuckDBStore, write: Write) -> None:
+    rows = "no,n,n\n1,2,x\n3,4,y\n"
+    first = store.land(write(rows), PLACE, Reading(tolerant=True), key=None)
+    kept = Recipe.model_validate(first.recipe)
+    again = store.preview(write(rows), Reading(tolerant=True, recipe=kept))
+    assert [(each.name, each.type) for each in again.recipe.columns] == [
+        ("no", "BIGINT"), ("n", "BIGINT"), ("n_2", "VARCHAR"),
+    ]  # fmt: skip
+    assert again.sample == (("1", "2", "x"), ("3", "4", "y"))
+
+
 SIGNS = st.sampled_from("0123456789.,-+%万亿¥/年月日 １２３eE是否")
 
 
