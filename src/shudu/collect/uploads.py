@@ -114,13 +114,16 @@ def complete_upload(actor: Actor, upload_id: str, *, prepared: tuple[str, str]) 
 
 @action(Permission.UPLOAD_USE, Event.UPLOAD_RECEIVED)
 def note_upload(actor: Actor, upload_id: str, draft: Draft) -> Upload:
-    """Keep how far somebody has come with publishing an upload. Raises Conflict `upload.state` for one that ended."""
+    """Keep how far somebody has come with publishing an upload.
+
+    Raises Conflict `upload.unfinished` for one that is not complete yet, `upload.state` for one that ended.
+    """
     row = queries.upload(actor, upload_id)
     require(actor, Permission.UPLOAD_USE, row)
     kept = Upload.objects.filter(pk=row.pk, state=Upload.State.COMPLETE)
     if not kept.update(draft=draft.model_dump(mode="json", exclude_defaults=True), expires=_expiry()):
         row.refresh_from_db()
-        raise _ended(row)
+        raise _unfinished(row) if row.state == Upload.State.RECEIVING else _ended(row)
     row.refresh_from_db()
     record_nothing()  # nothing was received, and nothing published yet
     return row
