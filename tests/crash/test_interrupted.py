@@ -15,6 +15,7 @@ import pytest
 from crash.driver import readers
 from journeys.console import PROVIDER, Console
 
+SOON = 2.0  # seconds
 SWEEP = """
 import json
 from shudu.cli.house import open_home
@@ -33,16 +34,23 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
     console.do("init")
     console.do("orgs", "create", PROVIDER, "--code", "91510100MA0000103G")
     with duckdb.connect() as connection:
-        connection.execute(
-            "COPY (SELECT i AS no, i / 7 AS half, '甲乙' || i AS words FROM range(2_000_000) AS t(i))"
-            f" TO '{console.folder / 'large.csv'}' (FORMAT csv, HEADER)"
-        )
+        rows = "SELECT i AS no, i / 7 AS half, '甲乙' || i AS words FROM range(4_000_000) AS t(i)"
+        for name, how in {
+            "large.csv": "FORMAT csv, HEADER",
+            "odd.csv": "FORMAT csv, HEADER, DELIMITER ';'",
+            "large.json": "FORMAT json",
+        }.items():
+            connection.execute(f"COPY ({rows}) TO '{console.folder / name}' ({how})")
     yield console
     console.close()
 
 
-def test_nothing_is_left(home: Console) -> None:
-    words = ["publish", "large.csv", "--owner", PROVIDER, "--title", "大表", "--level", "L3", "--key", "no"]
+# By the engine and the scan beside it; by way of the reader, a process of its own, at its start and well into it.
+@pytest.mark.parametrize(
+    ("name", "after"), [("large.csv", 0.6), ("large.json", 0.1), ("large.json", 2.0), ("odd.csv", 1.5)]
+)
+def test_nothing_is_left(home: Console, name: str, after: float) -> None:
+    words = ["publish", name, "--owner", PROVIDER, "--title", "大表", "--level", "L3", "--key", "no"]
     process = subprocess.Popen(
         [sys.executable, "-m", "shudu.cli", *words],
         cwd=home.folder,
@@ -58,9 +66,11 @@ def test_nothing_is_left(home: Console) -> None:
     while process.poll() is None and not (staging.is_dir() and list(staging.iterdir())):
         assert time.monotonic() < until, "it never begins to write"
         time.sleep(0.02)
-    time.sleep(0.6)
+    time.sleep(after)
     process.send_signal(signal.SIGINT)
+    began = time.monotonic()
     out, err = process.communicate(timeout=60)
+    assert time.monotonic() - began < SOON
     assert (process.returncode, out) == (130, ""), err
     assert err.lstrip() == "已停止，未完成的写入已回滚 / stopped; unfinished writes were rolled back.\n"
     assert list(staging.iterdir()) == []

@@ -91,4 +91,8 @@ def run() -> None:
         sys.exit(3)
     if code == INTERRUPTED:  # typer makes an exit code of most ^C
         print("已停止，未完成的写入已回滚 / stopped; unfinished writes were rolled back.", file=sys.stderr)
+        # Everything is undone by now. The engine takes seconds to give back its memory, which the system does at once.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(INTERRUPTED)
     sys.exit(code if isinstance(code, int) else 0)

@@ -11,7 +11,7 @@ import codecs
 import csv
 import hashlib
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 import numpy as np
@@ -152,10 +152,10 @@ class Scan:
         )
 
 
-def scan(source: BinaryIO, delimiter: str = ",") -> Scan:
-    """Read `source` to its end in chunks of `CHUNK` bytes."""
+def scan(source: BinaryIO, delimiter: str = ",", stopped: Callable[[], bool] = lambda: False) -> Scan:
+    """Read `source` in chunks of `CHUNK` bytes, to its end or until it is `stopped`."""
     found = Scan(delimiter)
-    while chunk := source.read(CHUNK):
+    while not stopped() and (chunk := source.read(CHUNK)):
         found.feed(chunk)
     return found
 

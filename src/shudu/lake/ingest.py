@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import stat
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -158,14 +159,21 @@ def write(
     types: list[Candidates] = []
     rows = 0
     stats: Statistics = {}
+    stopped = threading.Event()
     with ThreadPoolExecutor(1) as reader:
-        scanning = reader.submit(_scan, source)
+        scanning = reader.submit(_scan, source, stopped)
         try:
-            with following(connection, share_read):
-                types, rows, stats = _write_typed(connection, source, target, encrypted, typing)
-        except duckdb.Error as error:
-            failure = error
-        scanned = scanning.result()
+            try:
+                with following(connection, share_read):
+                    types, rows, stats = _write_typed(connection, source, target, encrypted, typing)
+            except duckdb.InterruptException:
+                raise
+            except duckdb.Error as error:
+                failure = error
+            scanned = scanning.result()
+        except BaseException:
+            stopped.set()  # of a large file, nobody waits for the other half
+            raise
     digest = scanned.finish()
     source.check_unchanged()
     if failure is not None:
@@ -183,9 +191,9 @@ def write(
     return Written(columns, rows, digest, scanned.bytes, tuple(types))
 
 
-def _scan(source: Source) -> csvscan.Scan:
+def _scan(source: Source, stopped: threading.Event) -> csvscan.Scan:
     with source.path.open("rb") as file:
-        return csvscan.scan(file, source.delimiter)
+        return csvscan.scan(file, source.delimiter, stopped.is_set)
 
 
 def _explain(source: Source) -> Invalid:
