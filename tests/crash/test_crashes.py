@@ -62,6 +62,12 @@ def test_no_half_batch(home: Path, every: int) -> None:
     holds(drive(home, every, script=DRIVER.with_name("batches.py")), 24, every)
 
 
+@pytest.mark.parametrize("every", [pytest.param(23, id="some"), pytest.param(1, id="every", marks=pytest.mark.soak)])
+@pytest.mark.timeout(1600)
+def test_a_delivery_is_taken_once(home: Path, every: int) -> None:
+    holds(drive(home, every, script=DRIVER.with_name("inboxes.py")), 60, every)
+
+
 def survives(home: Path, operation: str, least: int, every: int) -> None:
     holds(drive("matrix", home, operation, every), least, every)
 

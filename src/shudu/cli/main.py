@@ -17,6 +17,7 @@ from . import (
     helping,
     house,
     iceberg,
+    inbox,
     keys,
     offers,
     orders,
@@ -48,6 +49,7 @@ app.add_typer(assets.assets, name="assets")
 app.add_typer(assets.models, name="models")
 app.add_typer(uploads.app, name="uploads")
 app.add_typer(batches.batches, name="batches")
+app.add_typer(inbox.app, name="inbox")
 app.add_typer(batches.package, name="package")
 app.add_typer(batches.keys, name="signing-keys")
 app.add_typer(sources, name="sources")

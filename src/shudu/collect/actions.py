@@ -7,6 +7,9 @@ from .feeds import close_feed as close_feed
 from .feeds import close_source as close_source
 from .feeds import open_feed as open_feed
 from .feeds import refresh as refresh
+from .inbox import close_inbox as close_inbox
+from .inbox import open_inbox as open_inbox
+from .inbox import take_in as take_in
 from .packages import accept_package as accept_package
 from .sender_keys import register_key as register_key
 from .sender_keys import revoke_key as revoke_key

@@ -17,7 +17,7 @@ from shudu.catalog import queries as assets
 from shudu.catalog.types import PublishTable, PublishVersion, TableFields, VersionFields
 from shudu.lake.types import Mode
 from shudu.policy.api import Call, Moment, Page, Paging, Said, named, page
-from shudu.policy.types import Invalid, Text
+from shudu.policy.types import Invalid, Text, Via
 
 from . import actions, queries
 from .header import BatchHeader, Channel
@@ -223,6 +223,7 @@ class Batch(BaseModel):
     code: str | None
     reason: Said | None
     where: dict[str, Any]
+    came_by: Via | None = None
     created: Moment
 
     @classmethod
@@ -243,6 +244,7 @@ class Batch(BaseModel):
             code=row.code or None,
             reason=Said.of(WORDS[Refusal(row.code)][0]) if row.code else None,
             where=row.where,
+            came_by=Via(row.came_by) if row.came_by else None,
             created=row.created,
         )
 

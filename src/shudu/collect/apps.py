@@ -21,6 +21,7 @@ class CollectConfig(AppConfig):
         rules.register()
         register_chore(handlers.expire_uploads)
         register_chore(handlers.refresh_due)
+        register_chore(handlers.take_in)
         register_chore(handlers.clear_away)
         register_kind(RunKind("collection", (Step("fetch", _fetch), Step("land", _land))))
 

@@ -162,4 +162,5 @@ def _row(actor: Actor, arrived: Arrived, state: str) -> Batch:
         header_sha256=header.sha256,
         source_sha256=arrived.sha256,
         source_sm3=arrived.sm3,
+        came_by=actor.via.value,
     )

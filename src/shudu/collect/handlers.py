@@ -1,4 +1,4 @@
-"""What the worker looks after: uploads nobody went on with, refreshes that have fallen due."""
+"""What the worker looks after: uploads nobody went on with, refreshes that have fallen due, drop folders."""
 
 from __future__ import annotations
 
@@ -23,6 +23,11 @@ def refresh_due() -> None:
             actions.refresh(identity.actor_for(feed.owner, Via.WORKER), feed.id)
         except ShuduError as error:
             log.info("feed %s was not refreshed: %s", feed.id, error.code)
+
+
+def take_in() -> None:
+    """Take what lies whole in the drop folders."""
+    actions.take_in()
 
 
 def clear_away() -> None:

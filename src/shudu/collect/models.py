@@ -72,6 +72,7 @@ class Batch(models.Model):
     # Of a refused one: a code of `refusals`, and where.
     code = models.CharField(max_length=40, blank=True, default="")
     where = models.JSONField(default=dict)
+    came_by = models.CharField(max_length=10, blank=True, default="")  # a `Via`; empty: from before it was kept
     created = models.DateTimeField(default=clock.now)
 
     class Meta:
@@ -85,6 +86,19 @@ class Batch(models.Model):
                 name="batch_refused_once",
             ),
         ]
+
+
+class Inbox(models.Model):
+    """That what lies in a party's drop folder is handed in in its name. `name` is the folder's, and stays."""
+
+    class State(models.TextChoices):
+        OPEN = "open"
+        CLOSED = "closed"
+
+    owner = models.CharField(primary_key=True, max_length=64, editable=False)
+    name = models.CharField(max_length=64, unique=True)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
+    opened = models.DateTimeField(default=clock.now)
 
 
 class SenderKey(models.Model):

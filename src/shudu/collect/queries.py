@@ -24,9 +24,10 @@ from shudu.policy.rules import decide, refuse_unless, visible
 from shudu.policy.types import Actor, Conflict, Text, not_found
 from shudu.runs import queries as runs
 
-from . import reaching, received
+from . import dropping, reaching, received
 from .models import Batch as Batch
 from .models import Feed as Feed
+from .models import Inbox as Inbox
 from .models import SenderKey
 from .models import Source as Source
 from .models import Upload as Upload
@@ -150,6 +151,29 @@ def batches(actor: Actor) -> QuerySet[Batch]:
 def origins(version_ids: Iterable[str]) -> dict[str, Batch]:
     """The batch each of these versions came as, if it did; for doors that have decided who may see the versions."""
     return {row.version: row for row in Batch.objects.filter(version__in=list(version_ids))}
+
+
+def inbox(actor: Actor) -> Inbox:
+    """The drop folder of the actor's party; not found where it never opened one."""
+    row = Inbox.objects.filter(owner=actor.party).first()
+    if row is None or not decide(actor, Permission.INBOX_USE, row):
+        raise not_found("投递夹", "inbox", actor.party)
+    return row
+
+
+def open_inboxes() -> list[Inbox]:
+    return list(Inbox.objects.filter(state=Inbox.State.OPEN).order_by("owner"))
+
+
+def drop_folder(row: Inbox) -> dropping.Place:
+    """Where a drop folder lies: under the option `inbox`, else in the home."""
+    root = Path(options().inbox) if options().inbox else Path(settings.HOME) / "inbox"
+    return dropping.Place(root / row.name)
+
+
+def inbox_waiting(actor: Actor) -> list[dropping.Found]:
+    """What lies in the actor's drop folder and is not taken yet, with why it waits. OSError where it cannot be seen."""
+    return dropping.look(drop_folder(inbox(actor)))
 
 
 def sender_keys(actor: Actor) -> QuerySet[SenderKey]:

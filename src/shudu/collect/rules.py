@@ -15,6 +15,8 @@ def register() -> None:
     grant(Permission.UPLOAD_CREATE, holders(Role.PROVIDER, Role.MODELLER))
     grant(Permission.UPLOAD_USE, sender)
     grant(Permission.UPLOAD_REMOVE, sender, holders(Role.SYSTEM))
+    grant(Permission.INBOX_OPEN, holders(Role.PROVIDER))
+    grant(Permission.INBOX_USE, sender)
     owner = Owner("owner", "owner", Text("仅限其所属主体。", "Only the party it belongs to."))
     grant(Permission.SOURCE_ADD, holders(Role.PROVIDER))
     grant(Permission.SOURCE_READ, owner)

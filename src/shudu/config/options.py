@@ -29,7 +29,8 @@ class Options:
     database_url: str = ""  # postgresql://…; empty: SQLite in the home
     max_upload_mb: int = 5_120
     upload_quota_mb: int = 20_480  # of one party, for all it has uploaded in parts and not removed
-    upload_days: int = 7  # an upload nobody went on with is removed
+    upload_days: int = 7  # an upload nobody went on with is removed, and a drop folder's answered deliveries
+    inbox: str = ""  # where organisations' drop folders lie; empty: `inbox` in the home
     api_calls_per_minute: int = 600  # of one token, in one process; 0: not counted
     pages_per_minute: int = 3_000  # of one person, in one process; 0: not counted
     source_hosts: str = ""  # host:port (or a socket's path) of each database that may be read, by commas; empty: none
@@ -92,6 +93,8 @@ def _check(options: Options) -> None:
             "选项 upload_quota_mb 至少为 1，upload_days 为 1 至 366 / options upload_quota_mb: at least 1,"
             " upload_days: 1 to 366"
         )
+    if options.inbox and not Path(options.inbox).is_absolute():
+        raise SystemExit("选项 inbox 须为绝对路径 / option inbox: an absolute path")
     if options.api_calls_per_minute < 0:
         raise SystemExit("选项 api_calls_per_minute 不得为负 / option api_calls_per_minute: at least 0")
     if options.pages_per_minute < 0:

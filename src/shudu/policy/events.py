@@ -25,6 +25,8 @@ class Event(StrEnum):
     FEED_OPENED = "feed.opened"
     FIELDS_FORGOTTEN = "fields.forgotten"
     FUNDS_DEPOSITED = "funds.deposited"
+    INBOX_CLOSED = "inbox.closed"
+    INBOX_OPENED = "inbox.opened"
     KEY_REGISTERED = "key.registered"
     KEY_REVOKED = "key.revoked"
     LEVEL_REVIEWED = "asset.level_reviewed"
@@ -99,6 +101,8 @@ LEAVES: dict[Event, Leaf] = {
     Event.FEED_OPENED: Leaf(1, ("feed", "owner", "source", "rule_sha256")),
     Event.FIELDS_FORGOTTEN: Leaf(1, ("subject", "fields", "entries")),
     Event.FUNDS_DEPOSITED: Leaf(1, ("party", "unit", "amount")),
+    Event.INBOX_CLOSED: Leaf(1, ("owner",)),
+    Event.INBOX_OPENED: Leaf(1, ("owner",)),
     Event.KEY_REGISTERED: Leaf(1, ("key", "party", "verifier", "until")),
     Event.KEY_REVOKED: Leaf(1, ("key", "party")),
     Event.LEVEL_REVIEWED: Leaf(1, ("asset", "level", "opinion_sha256")),

@@ -20,6 +20,8 @@ class Permission(StrEnum):
     FEED_READ = "feed.read"
     FEED_REFRESH = "feed.refresh"
     FUNDS_DEPOSIT = "funds.deposit"
+    INBOX_OPEN = "inbox.open"
+    INBOX_USE = "inbox.use"
     LEDGER_FORGET = "ledger.forget"
     LEDGER_INITIALISE = "ledger.initialise"
     LEDGER_ROTATE = "ledger.rotate"

@@ -40,6 +40,7 @@ class Via(StrEnum):
 
     API = "api"
     CONSOLE = "console"
+    FOLDER = "folder"
     PAGE = "page"
     WORKER = "worker"
 

@@ -35,6 +35,8 @@ EVENTS = {
     Event.FEED_OPENED: Text("设立供数", "Feed opened"),
     Event.FIELDS_FORGOTTEN: Text("擦除字段", "Fields erased"),
     Event.FUNDS_DEPOSITED: Text("资金入账", "Funds deposited"),
+    Event.INBOX_CLOSED: Text("关闭投递夹", "Drop folder closed"),
+    Event.INBOX_OPENED: Text("开设投递夹", "Drop folder opened"),
     Event.KEY_REGISTERED: Text("登记密钥", "Key registered"),
     Event.KEY_REVOKED: Text("撤销密钥", "Key revoked"),
     Event.LEVEL_REVIEWED: Text("级别审核", "Level reviewed"),
@@ -107,6 +109,14 @@ CHANNELS = {
     "purchase": Text("有偿购买", "bought"),
     "donation": Text("无偿捐赠", "donated"),
     "sensor": Text("传感采集", "measured by a device"),
+}
+# By which door a batch came.
+WAYS = {
+    "api": Text("经接口提交", "handed in by API"),
+    "console": Text("经命令行提交", "handed in on the command line"),
+    "folder": Text("经投递夹收到", "came by drop folder"),
+    "page": Text("在网页提交", "handed in on a page"),
+    "worker": Text("由后台提交", "handed in by the worker"),
 }
 # Where a batch was not as it said.
 PLACES = {
