@@ -226,7 +226,7 @@ def review_level(actor: Actor, asset_id: str, opinion: str) -> Asset:
 
 @action(Permission.ASSET_ERASE, Event.VERSION_ERASED)
 def erase(actor: Actor, version_id: str) -> Version:
-    """Erase a version's files everywhere; its digests and a tombstone stay."""
+    """Erase a version's files everywhere, and what was noted of its values; its digests, counts and a tombstone stay."""
     version = visible_version(actor, version_id)
     asset = version.binding.asset
     require(actor, Permission.ASSET_ERASE, asset)
@@ -234,7 +234,8 @@ def erase(actor: Actor, version_id: str) -> Version:
         record_nothing()
         return version
     version.state = Version.State.ERASED
-    version.save(update_fields=["state"])
+    version.observations = lake.without_values(version.observations)
+    version.save(update_fields=["state", "observations"])
     _promise(version.binding)
     # After the commit: a rollback must not lose files. A crash in between leaves them to the sweep, which knows only
     # versions that are not erased.

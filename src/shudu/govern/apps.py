@@ -27,7 +27,7 @@ class GovernConfig(AppConfig):
         register_observer("key", _key)
         register_observer("level", _level)
         register_observer("quality", _quality)
-        register_observer("profile", _profile)
+        register_observer("profile", _profile, with_values=True)
         register_exposure(_exposure)
         rules.register()
         register_chore(handlers.assess_due)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
@@ -27,11 +28,22 @@ def evolved(recipe: Recipe, evolution: Evolution) -> Recipe:
 
 
 _observers: dict[str, ObserverFactory] = {}
+_with_values: set[str] = set()
 
 
-def register_observer(name: str, factory: ObserverFactory) -> None:
-    """Let an observer see every new table; what it finds stands in `Stored.observations[name]`. Call it in `ready`."""
+def register_observer(name: str, factory: ObserverFactory, *, with_values: bool = False) -> None:
+    """Let an observer see every new table; what it finds stands in `Stored.observations[name]`. Call it in `ready`.
+
+    `with_values`: what it finds holds values of the table, so it goes when the table does.
+    """
     _observers[name] = factory
+    if with_values:
+        _with_values.add(name)
+
+
+def without_values(observations: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """What may outlive the table that was observed: counts."""
+    return {name: found for name, found in observations.items() if name not in _with_values}
 
 
 def keyring() -> Keyring:

@@ -76,6 +76,21 @@ def test_erasing(market: Market, table: Path) -> None:
     assert Outbox.objects.filter(event="version.erased").count() == 1
 
 
+def test_what_was_noted_of_values_goes_with_an_erased_version(market: Market, tmp_path: Path) -> None:
+    file = tmp_path / "output.csv"
+    file.write_text("id,kind,tonnes\n" + "".join(f"{n},纺织,{98_761_000 + n}\n" for n in range(20)), encoding="utf-8")
+    asset = actions.publish(market.provider, PublishTable(source=file, title="产量", key="id"))
+    version = queries.latest(asset.id)
+    assert version is not None
+    assert "纺织" in str(version.observations)
+    assert "98761019" in str(version.observations)
+    actions.erase(market.provider, version.id)
+    kept = Version.objects.filter(pk=version.id).values().get()
+    assert "纺织" not in str(kept)
+    assert "98761" not in str(kept)
+    assert kept["observations"]["quality"]["counts"]  # counts hold nobody's value
+
+
 def test_core_fields_say_what_is_missing() -> None:
     assert CoreFields().gaps() == ("class_path", "abstract")
     assert CoreFields(class_path="3/01", abstract={"zh": "x"}, share_type="1").gaps() == ("share_method",)
