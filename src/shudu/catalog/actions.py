@@ -226,7 +226,7 @@ def review_level(actor: Actor, asset_id: str, opinion: str) -> Asset:
 
 @action(Permission.ASSET_ERASE, Event.VERSION_ERASED)
 def erase(actor: Actor, version_id: str) -> Version:
-    """Erase a version's files everywhere, and what was noted of its values; its digests, counts and a tombstone stay."""
+    """Erase a version's files everywhere, and what was noted of its values; digests, counts and a tombstone stay."""
     version = visible_version(actor, version_id)
     asset = version.binding.asset
     require(actor, Permission.ASSET_ERASE, asset)

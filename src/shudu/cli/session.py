@@ -19,6 +19,8 @@ from rich.markup import escape
 from shudu.policy import wording
 from shudu.policy.types import Actor, Conflict, Invalid, ShuduError, Text, Via
 
+from .shown import lines
+
 Home = Annotated[Path | None, typer.Option("--home", help="The home folder (default: SHUDU_HOME, else ~/.shudu).")]
 As = Annotated[str | None, typer.Option("--as", metavar="PARTY", help="Act for this organisation: id, code or name.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object; `id` names what was made.")]
@@ -70,9 +72,8 @@ class Session:
             print(json.dumps(result, ensure_ascii=False, default=str))
             return
         self.console.print(f"[bold]{escape(self.say(sentence))}[/bold]")
-        for name, value in result.items():
-            shown = json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, dict | list) else str(value)
-            self.console.print(f"  [dim]{name}[/dim]  {escape(shown)}")
+        for depth, name, words in lines(result, self.language):
+            self.console.print(f"{'  ' * depth}[dim]{escape(name)}[/dim]  {escape(words)}".rstrip())
 
 
 @contextmanager
