@@ -33,6 +33,7 @@ from .codes import (
     UseAction,
 )
 from .evaluation import ProposedUse, evaluate, evaluate_onward
+from .licences import Licence, register_licences
 from .openings import Exposure, register_exposure
 from .operands import OPERANDS, Operand, onward_plain_words, plain_words
 from .order import covers, meet, onward_meet, onward_of
@@ -73,6 +74,7 @@ __all__ = [
     "DraftTable",
     "Every",
     "Exposure",
+    "Licence",
     "Metric",
     "Nothing",
     "OnRevocation",
@@ -105,6 +107,7 @@ __all__ = [
     "onward_to_json",
     "plain_words",
     "register_exposure",
+    "register_licences",
     "terms_sha256",
     "to_json",
     "view_of",
