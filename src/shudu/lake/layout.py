@@ -19,6 +19,7 @@ from .recipe import Note
 Cells = Sequence[str | None]
 LOOK_AHEAD = 200  # rows in which the header must be found
 HEADER_ROWS = 4
+LONGEST_DATE = 30  # characters
 
 _TOTALS = frozenset("合计 小计 总计 共计 累计 本页合计 本页小计 合计数 总合计 total subtotal grandtotal sum".split())
 _NOTE = re.compile(
@@ -145,12 +146,23 @@ def is_total(cells: Cells) -> bool:
 def is_note(cells: Cells, width: int) -> bool:
     """Is this a note below the table? One cell alone that begins with 注：, 数据来源： …"""
     there = [cell for cell in cells if cell and cell.strip()]
-    return width > 2 and len(there) == 1 and _NOTE.match(there[0].strip()) is not None
+    return width > 1 and len(there) == 1 and _NOTE.match(there[0].strip()) is not None
 
 
 def other_calendar(cell: str) -> bool:
     """A date of 民国 or of the lunar calendar: it is never converted."""
+    if len(cell) >= LONGEST_DATE or not ("年" in cell or "月" in cell):
+        return False
     return _MINGUO.search(cell) is not None or _LUNAR.search(cell) is not None
+
+
+def calendar_note(name: str) -> Note:
+    """What is said of a column that holds such dates."""
+    said = Text(
+        f"“{name}”列有民国或农历日期，不作换算，保留原文。",
+        f"The column “{name}” holds dates of another calendar; they are not converted and stay as written.",
+    )
+    return Note.of("value.calendar", said, column=name)
 
 
 def _length(cells: Cells) -> int:

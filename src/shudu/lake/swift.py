@@ -97,6 +97,10 @@ def plan(file: ingest.Held, reading: Reading) -> Plan:
     if delimiter != ",":
         by = DELIMITERS.get(delimiter, Text(f"“{delimiter}”", f"“{delimiter}”"))
         notes = (*notes, Note.of("csv.delimiter", Text(f"以{by.zh}分隔。", f"Separated by {by.en}.")))
+    # By the first rows alone: what becomes of such a column is the same whether it is said or not.
+    cells = (pair for record in records[1:] for pair in zip(opened.names, record, strict=False))
+    strange = {name for name, cell in cells if layout.other_calendar(cell)}
+    notes = (*notes, *(layout.calendar_note(name) for name in opened.names if name in strange))
     recipe = told.model_copy(
         update={
             "format": "csv", "encoding": encoding, "delimiter": delimiter, "header_rows": (1,), "columns": columns,

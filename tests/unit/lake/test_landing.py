@@ -110,8 +110,7 @@ def test_columns_as_people_write_them(way: str, store: DuckDBStore, write: Write
     codes = {(note["code"], note["where"].get("column")) for note in stored.report["notes"]}
     assert ("value.nulls", "占比") in codes
     assert ("value.spelling", "规模") in codes
-    if way == "careful":
-        assert {("value.calendar", "民国"), ("value.calendar", "农历")} <= codes
+    assert {("value.calendar", "民国"), ("value.calendar", "农历")} <= codes
 
 
 def test_a_late_value_decides_the_swift_way_too(store: DuckDBStore, write: Write) -> None:

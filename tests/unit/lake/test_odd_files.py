@@ -140,6 +140,7 @@ TAKEN: dict[str, tuple[str, Content, dict[str, Any], list[dict[str, Any]], set[s
     "a real table of statistics": ("a.xlsx", lambda: odd.book(("表1", STATS), merged=["A1:D1", "B3:C3", "A3:A4", "D3:D4"]), {},
         [{"区县": "锦江区", "人口_男": 10, "人口_女": 11, "产值（亿元）": 1.5}, {"区县": "青羊区", "人口_男": 20, "人口_女": 21, "产值（亿元）": 2.5}],
         {"layout.above", "layout.unit", "layout.header", "workbook.merged"}, {"row.aside.note": 1, "row.aside.total": 2}),
+    "a source below two columns": ("a.csv", "区,数\n甲,1\n总计,1\n数据来源：统计局,\n".encode(), {}, [{"区": "甲", "数": 1}], set(), {"row.aside.note": 1, "row.aside.total": 1}),
     "formulas nobody computed": ("a.xlsx", lambda: odd.book(("甲", [("a", "b"), (1, "=A2*2")])), {}, [{"a": 1}], {"workbook.formulas"}, {}),
     "macros and links": ("a.xlsm", lambda: odd.zipped({"xl/vbaProject.bin": b"x", "xl/externalLinks/externalLink1.xml": b"<x/>"}, odd.book(("甲", TWO))), {},
         [{"no": 1, "name": "甲"}, {"no": 2, "name": "乙"}], {"workbook.macros", "workbook.links"}, {}),

@@ -94,21 +94,14 @@ class Grid:
             yield batcher.take()
 
     def finish(self) -> Finish:
-        notes = []
-        for position in sorted(self._calendar):
-            name = self._known.names[position]
-            said = Text(
-                f"“{name}”列有民国或农历日期，不作换算，保留原文。",
-                f"The column “{name}” holds dates of another calendar; they are not converted and stay as written.",
-            )
-            notes.append(Note.of("value.calendar", said, column=name))
-        return Finish(tuple(notes))
+        names = (self._known.names[position] for position in sorted(self._calendar))
+        return Finish(tuple(layout.calendar_note(name) for name in names))
 
     def _placed(self, cells: Cells) -> list[str | None]:
         length = len(cells)
         placed = [(cells[position] or None) if position < length else None for position in self._known.kept]
         for position, cell in enumerate(placed):
-            if cell and ("年" in cell or "月" in cell) and len(cell) < 30 and layout.other_calendar(cell):
+            if cell and layout.other_calendar(cell):
                 self._calendar.add(position)
         return placed
 
