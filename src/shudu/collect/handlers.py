@@ -1,10 +1,13 @@
-"""What the worker looks after: uploads nobody went on with, refreshes that have fallen due, drop folders."""
+"""What the worker looks after: uploads nobody went on with, or of what was erased; refreshes due; drop folders."""
 
 from __future__ import annotations
 
 import logging
 
 from shudu.identity import queries as identity
+from shudu.policy.events import Event
+from shudu.policy.models import Outbox
+from shudu.policy.outbox import on
 from shudu.policy.types import ShuduError, Via
 
 from . import actions, queries, uploads
@@ -14,6 +17,13 @@ log = logging.getLogger("shudu.collect")
 
 def expire_uploads() -> None:
     uploads.expire_uploads(identity.system())
+
+
+@on(Event.VERSION_ERASED)
+def remove_uploads(row: Outbox) -> None:
+    """With an erased version goes the upload it was made of."""
+    for upload in queries.uploads_behind(row.fields["version"]):
+        actions.remove_upload(identity.system(), upload)
 
 
 def refresh_due() -> None:

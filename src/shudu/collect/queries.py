@@ -97,6 +97,13 @@ def source_of(row: Upload) -> Iterator[Path]:
         yield path
 
 
+def uploads_behind(version_id: str) -> list[str]:
+    """The uploads of a version's owner that hold the very file the version was made of."""
+    version = catalog.version_row(version_id)
+    rows = Upload.objects.filter(owner=version.owner, sha256=version.source_sha256, state__in=Upload.KEPT)
+    return list(rows.values_list("id", flat=True)) if version.source_sha256 else []
+
+
 def table_of(actor: Actor, code: str) -> Asset:
     """The actor's own table of this catalogue code; a refusal for any other."""
     row = Asset.objects.filter(code=code, owner=actor.party, kind=Asset.Kind.TABLE).first()

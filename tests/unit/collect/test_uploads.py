@@ -24,6 +24,7 @@ from shudu.identity import queries as parties
 from shudu.lake.types import Reading
 from shudu.policy.models import Outbox
 from shudu.policy.types import Conflict, NotFound
+from shudu.runs.worker import spread_news
 from unit.api.conftest import TABLE, Caller, Market, market
 
 assert market  # the fixture
@@ -81,6 +82,23 @@ def test_a_file_in_parts_becomes_a_table(market: Market) -> None:
     assert who.do("DELETE", f"/uploads/{upload}")["state"] == "removed"
     assert not queries.bytes_of(Upload.objects.get(pk=upload)).exists()
     assert who.get(f"/assets/{made['asset']}")["id"] == made["asset"]
+
+
+def test_an_erased_version_takes_the_upload_it_was_made_of_along(market: Market) -> None:
+    who = market.provider
+    kept, gone = announce(who, b"no\n1\n"), announce(who)
+    append(who, kept, 0, b"no\n1\n")
+    append(who, gone, 0, TABLE)
+    for upload in (kept, gone):
+        who.do("POST", f"/uploads/{upload}/complete")
+    made = who.do("POST", f"/uploads/{gone}/publish", {"title": "客户", "key": "customer_no"})
+    bytes_of = queries.bytes_of(Upload.objects.get(pk=gone))
+    assert bytes_of.exists()
+    who.do("DELETE", f"/versions/{made['version']}")
+    while spread_news():
+        pass
+    assert not bytes_of.exists()
+    assert [who.get(f"/uploads/{upload}")["state"] for upload in (kept, gone)] == ["complete", "removed"]
 
 
 def test_a_broken_file_is_refused_and_gone(market: Market) -> None:
