@@ -22,14 +22,16 @@ def show_due() -> None:
     """Show every asset that has changed since it was last shown; in a home where nothing is shown yet, every asset."""
     notes = lake.notes()
     if notes.fresh:
-        for asset in queries.showable().values_list("id", flat=True):
-            notes.add(asset)
+        _note_all()
     for asset in notes.each():
         try:
-            show(asset)
-        except (OSError, ShuduError) as error:
+            for version, fault in show(asset).items():
+                log.warning("%s cannot be shown to other engines, because of %s", version, fault)
+        except Exception as error:  # whatever it is, the other assets and the worker do not wait for it
             notes.add(asset)
-            log.error("%s could not be shown to other engines and will be tried again: %s", asset, type(error).__name__)
+            said = error if isinstance(error, ShuduError) else type(error).__name__
+            log.error("%s could not be shown to other engines and will be tried again: %s", asset, said)
+            log.debug("its traceback", exc_info=True)
 
 
 def note(asset_id: str) -> None:
@@ -39,14 +41,26 @@ def note(asset_id: str) -> None:
 
 
 def show(asset_id: str) -> Mapping[str, str]:
-    """Show an asset's live versions and nothing else of it; returns those that cannot be, with the column at fault."""
+    """Show an asset's live versions and nothing else of it; returns those that cannot be, with what is at fault."""
     row = queries.showable().get(pk=asset_id)
-    shown = [Shown(queries.table(each), each.number, each.created) for each in queries.live(asset_id)]
+
+    def live() -> list[Shown]:
+        return [Shown(queries.table(each), each.number, each.created) for each in queries.live(asset_id)]
+
     said = {"shudu.asset": row.id, "shudu.code": row.code, "comment": next(iter(row.title.values()), "")}
-    return lake.projection().show(row.owner, row.id, shown, said)
+    return lake.projection().show(row.owner, row.id, live, said)
 
 
 def show_all() -> dict[str, Mapping[str, str]]:
-    """Show everything anew, from nothing; returns each asset with the versions of it that cannot be shown."""
+    """Show everything anew, from nothing; returns each asset with the versions of it that cannot be shown.
+
+    Noted first, so that the worker goes on where this was killed.
+    """
+    _note_all()
     lake.projection().clear()
     return {asset: show(asset) for asset in queries.showable().order_by("id").values_list("id", flat=True)}
+
+
+def _note_all() -> None:
+    for asset in queries.showable().values_list("id", flat=True):
+        lake.notes().add(asset)

@@ -17,7 +17,7 @@ import os
 import re
 import shutil
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,7 +104,7 @@ _HOLDS: dict[str, tuple[type[IcebergType], ...]] = {
 
 
 class NotShowable(Exception):
-    """A version no reader of the spec could read right; its argument is the column at fault."""
+    """A version no reader of the spec could read right; its argument is the column, or the file, at fault."""
 
 
 @dataclass(frozen=True)
@@ -113,17 +113,20 @@ class IcebergProjection:
 
     home: Path
 
-    def show(self, owner: str, asset: str, versions: Sequence[Shown], properties: dict[str, str]) -> dict[str, str]:
+    def show(
+        self, owner: str, asset: str, versions: Callable[[], Sequence[Shown]], properties: dict[str, str]
+    ) -> dict[str, str]:
         refused: dict[str, str] = {}
         with self._alone():
             made = _Made(self.home, owner, asset)
-            for version in versions:
+            for version in versions():
                 try:
                     made.add(version)
                 except NotShowable as error:
                     refused[version.table.place.version] = str(error)
             if made.snapshots:
-                self._point(owner, asset, made.write(properties))
+                told = {"shudu.not-shown": " ".join(refused)} if refused else {}
+                self._point(owner, asset, made.write({**properties, **told}))
             else:
                 self._point(owner, asset, None)
             made.clear()
@@ -158,7 +161,7 @@ class IcebergProjection:
                 yield catalog
             finally:
                 catalog.close()
-        except (SQLAlchemyError, FileNotFoundError):
+        except (SQLAlchemyError, FileNotFoundError, ValueError):  # no database, no metadata, or none that can be read
             raise Unavailable(
                 "projection.damaged",
                 Text("供外部引擎读取的目录无法使用。", "The catalogue for other engines cannot be used."),
@@ -318,7 +321,10 @@ def _data_file(path: Path, rows: int, size: int, schema: Schema) -> DataFile:
 
     A file whose columns carry no ids would be accepted by every reader and read as nothing but NULL.
     """
-    there = {_field_id(field): field for field in pyarrow.parquet.read_schema(path)}
+    try:
+        there = {_field_id(field): field for field in pyarrow.parquet.read_schema(path)}
+    except (FileNotFoundError, pyarrow.ArrowInvalid):
+        raise NotShowable(path.name) from None  # one bad file keeps no other version from being shown, or taken back
     for field in schema.fields:
         if field.field_id in there and not _promotes(there[field.field_id].type, field.field_type):
             raise NotShowable(field.name)

@@ -6,7 +6,7 @@ A projection vouches for nothing: the Version rows do. What is noted is done by 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -22,10 +22,13 @@ _TAKEN = ".taken"
 class Projection(Protocol):
     """Shows versions to other engines. Nothing of it is backed up; it can be made anew at any time."""
 
-    def show(self, owner: str, asset: str, versions: Sequence[Shown], properties: dict[str, str]) -> dict[str, str]:
+    def show(
+        self, owner: str, asset: str, versions: Callable[[], Sequence[Shown]], properties: dict[str, str]
+    ) -> dict[str, str]:
         """Show these versions of an asset, the oldest first, and nothing else of it; idempotent.
 
-        Returns the versions it cannot show, each with the name of the column that is why.
+        `versions` is asked when nobody else is showing anything, so what is shown last is what was true last.
+        Returns the versions it cannot show, each with the name of the column, or of the file, that is why.
         """
         ...
 

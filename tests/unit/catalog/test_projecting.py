@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connections
 
-from shudu.catalog import actions, queries
+from shudu.catalog import actions, projecting, queries
 from shudu.catalog.types import PublishTable, PublishVersion
 from shudu.lake import queries as lake
 from shudu.policy.outbox import dispatch
 from shudu.policy.types import Refused, Unavailable
 from unit.agreements.conftest import Market, market
+from unit.lake.forked import killed_at, run
 
 __all__ = ["market"]
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -85,6 +88,47 @@ def test_what_fails_is_tried_again_and_stops_nothing(market: Market, tmp_path: P
     made = actions.rebuild_projection(market.operator)
     assert made[asset] == {}
     assert asset in shown(market)
+
+
+def test_a_bad_file_or_whatever_else_stops_neither_the_others_nor_the_worker(
+    market: Market, tmp_path: Path, home: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    bad, good = publish(market, tmp_path), publish(market, tmp_path)
+    first = queries.latest(bad)
+    assert first is not None
+    (home / queries.files(first)[0].path).write_bytes(b"PAR1 no more")
+    work()
+    assert good in shown(market)
+    assert bad not in shown(market)
+    assert f"{first.id} cannot be shown" in caplog.text
+    folder = home / "iceberg" / market.provider.party
+    shutil.rmtree(folder)
+    folder.write_text("no folder")
+    lake.notes().add(good)
+    actions.show_due()
+    assert f"{good} could not be shown" in caplog.text
+    folder.unlink()
+    assert good in set(lake.notes().each())
+    assert actions.rebuild_projection(market.operator)[bad] == {first.id: "data.parquet"}
+    assert good in shown(market)
+
+
+def test_a_rebuilding_that_was_killed_is_finished_by_the_worker(market: Market, tmp_path: Path) -> None:
+    for _ in range(2):
+        publish(market, tmp_path)
+    work()
+    before = shown(market)
+    connections.close_all()
+    killed = 0
+    for point in count(0, 31):
+        ended, _ = run(lambda: projecting.show_all(), killed_at(point))
+        actions.show_due()
+        assert shown(market) == before
+        connections.close_all()
+        if ended == 0:
+            break
+        killed += 1
+    assert killed > 1, "it was to be killed on its way"
 
 
 def test_files_past_every_agreement_are_for_the_operator_alone(market: Market) -> None:
