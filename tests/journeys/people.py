@@ -50,7 +50,7 @@ def file(name: str) -> dict[str, object]:
     return {"source": path, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
 
 
-hostile = '𠮷客户<script>alert(1)</script>"><img src=x onerror=alert(1)>'
+hostile = '𠮷电信客户<script>alert(1)</script>"><img src=x onerror=alert(1)>'
 table = catalog.publish(
     here["provider"],
     PublishTable(**file("customers.csv"), title=hostile, key="customer_no", level="L2", origin="synthetic"),
