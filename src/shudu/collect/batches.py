@@ -16,7 +16,7 @@ from shudu.policy import clock, locks
 from shudu.policy.actions import action, record, record_nothing, require
 from shudu.policy.events import Event
 from shudu.policy.permissions import Permission
-from shudu.policy.types import Actor, Conflict, Invalid
+from shudu.policy.types import Actor, Conflict, Invalid, Text
 
 from . import gates, queries, received, sender_keys
 from .header import BatchHeader
@@ -89,6 +89,14 @@ def _prepare(actor: Actor, arrived: Arrived) -> _Written | None:
     except Invalid as error:
         where = {**error.where, "cause": error.code}
         raise Invalid(Refusal.CONTENT.value, error.message, error.remedy, where) from None
+    if written.stored.source_sha256 != arrived.sha256:  # somebody wrote to it after its digest was taken
+        raise Conflict(
+            "publish.changed",
+            Text(
+                "读取期间源文件被修改，什么也没有发布。", "The file changed while it was read; nothing was published."
+            ),
+            Text("请等写入结束后再提交。", "Hand it in once nobody writes to it."),
+        )
     _check_content(header, asset.id, written.stored)
     return _Written(order, written)
 

@@ -12,7 +12,7 @@ from django.db import transaction
 from shudu.catalog import actions as catalog
 from shudu.catalog import queries as assets
 from shudu.catalog.types import PublishTable
-from shudu.collect import actions, queries
+from shudu.collect import actions, queries, received
 from shudu.collect.header import BatchHeader
 from shudu.collect.models import Batch
 from shudu.collect.refusals import WORDS, Refusal
@@ -206,3 +206,21 @@ def test_a_batch_is_handed_in_over_http(desk: Desk) -> None:
     assert who.get(f"/batches/{made['id']}")["version"] == made["version"]
     assert desk.market.modeller.get("/batches")["items"] == []
     assert who.refused(404, "POST", "/batches", {**body, "upload": "upl_x"})["code"] == "not_found"
+
+
+def test_a_file_written_to_after_its_digest_was_taken_is_not_published(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The digests are those of one moment; what is read a moment later must be the same bytes."""
+    told, real = desk.header(), received.digests
+
+    def then_changed(place: Path, *, sm3: bool) -> tuple[int, str, str]:
+        found = real(place, sm3=sm3)
+        place.write_text(MORE.replace("武侯", "青羊").replace("5", "6"), "utf-8")
+        return found
+
+    monkeypatch.setattr(received, "digests", then_changed)
+    with pytest.raises(Conflict) as caught:
+        desk.accept(told)
+    assert caught.value.code == "publish.changed"
+    assert len(assets.versions_of(desk.asset.id)) == 1

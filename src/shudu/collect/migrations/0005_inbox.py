@@ -7,7 +7,7 @@ import shudu.policy.clock
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("collect", "0003_sources"),
+        ("collect", "0004_upload_draft"),
     ]
 
     operations = [
