@@ -63,9 +63,9 @@ class Worker:
                     sweep()
                     swept = time.monotonic()
                 if time.monotonic() - looked > CHORES_EVERY:
+                    looked = time.monotonic()  # before: a chore that fails does not keep the runs waiting
                     for chore in chores():
                         chore()
-                    looked = time.monotonic()
                 busy = self.tick()
                 if not busy:
                     idle()

@@ -194,6 +194,16 @@ def test_what_no_reader_would_read_right_is_left_out_and_named(shop: Shop) -> No
     assert shop.seen().properties["shudu.not-shown"] == "ver_odd ver_strange"
 
 
+def test_an_integer_that_became_a_decimal_is_shown_again_when_its_file_is_written_anew(shop: Shop) -> None:
+    first = shop.publish({1: (1, "x")})
+    second = shop.publish({2: (2, "y")}, Mode.APPEND, Evolution(retype={"a": "DECIMAL(20,0)"}))
+    assert shop.show(first, second) == {"ver_2": "a"}
+    shop.agrees(first)
+    third = shop.publish({3: (3, "z")}, Mode.REPLACE)
+    assert shop.show(first, second, third) == {"ver_2": "a"}
+    shop.agrees(first, third)
+
+
 @pytest.mark.parametrize("spoil", [Path.unlink, lambda path: path.write_bytes(b"PAR1 no more")])
 def test_a_bad_file_keeps_no_other_version_from_being_shown_or_taken_back(shop: Shop, spoil: Any) -> None:
     versions = [shop.publish({1: (1, "x")}), shop.publish({2: (2, "y")}), shop.publish({3: (3, "z")})]

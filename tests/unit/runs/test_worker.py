@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -44,6 +45,31 @@ def finish(ordered: Ordered) -> Run:
     run.refresh_from_db()
     assert run.state == "closed", run.error
     return run
+
+
+def test_a_chore_that_fails_keeps_nothing_waiting(ordered: Ordered, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[str] = []
+
+    def fails() -> None:
+        tried.append("tried")
+        raise ZeroDivisionError
+
+    class Soon(threading.Event):
+        """Stops the loop when it has paused a few times."""
+
+        left = 5
+
+        def wait(self, timeout: float | None = None) -> bool:
+            self.left -= 1
+            if not self.left:
+                self.set()
+            return self.is_set()
+
+    monkeypatch.setattr(types, "_chores", [fails])
+    assert Outbox.objects.filter(dispatched=False).exists()
+    ordered.worker.loop(Soon())
+    assert tried == ["tried"]
+    assert not Outbox.objects.filter(dispatched=False).exists()
 
 
 @pytest.fixture
