@@ -26,6 +26,10 @@ class Quiet:
         return {}
 
     @property
+    def distinct(self) -> Mapping[str, str]:
+        return {}
+
+    @property
     def cells(self) -> Mapping[str, Cells]:
         return {}
 

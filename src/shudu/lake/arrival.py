@@ -20,7 +20,7 @@ from .progress import WRITING, asked, following, share_checked
 from .reading import file_sha256
 from .recipe import Note, Reading, Understood
 from .types import Column, Fields, Observation, ObserverFactory, Place, Stored, StoredFile
-from .watch import watch
+from .watch import repeating, watch
 
 TABLE = "data.parquet"
 REJECTED = "rejected.parquet"
@@ -120,7 +120,11 @@ def described(
         each = (parquet([target], encrypted=encrypted) for target in targets)
         counts = [one(connection, f"SELECT count(*) FROM {one_file}")[0] for one_file in each]  # noqa: S608 - ours
     with following(connection, share_checked):
-        found = watch(connection, table, columns, rows, key_column, row_at, observers, row_bytes=row_bytes)
+        # Where names changed, a file's own are not the table's; of what is encrypted nothing is told without the key.
+        hinted = frozenset() if encrypted or fields else repeating(connection, targets)
+        found = watch(
+            connection, table, columns, rows, key_column, row_at, observers, row_bytes=row_bytes, hinted=hinted
+        )
     sensitive = _sensitive(found)
     return Stored(
         files=tuple(stored_file(place, target, each) for target, each in zip(targets, counts, strict=True)),

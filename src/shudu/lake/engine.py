@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 import errno
 import importlib.util
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 
@@ -17,8 +17,11 @@ from shudu.policy.types import Conflict, ShuduError, Text, Unavailable
 from .coltypes import literal
 
 MEMORY = "512MB"
+LEAN = "384MB"  # a copy given less waits for its own batches where the processor is busy, at twice the cost
+LEANEST = "256MB"
 THREADS = 2
 KEY_NAME = "shudu"
+T = TypeVar("T")
 _NO_SPACE = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 _NO_SPACE_WORDS = ("No space left on device", "File too large", "Disk quota exceeded", "max_temp_directory_size")
 
@@ -45,6 +48,19 @@ def connect(spill: Path | None = None, *, secret: bytes | None = None) -> Iterat
         yield connection
     finally:
         connection.close()
+
+
+def leanly(connection: duckdb.DuckDBPyConnection, memory: str, work: Callable[[], T]) -> T:
+    """Do it in less memory: the engine fills what it is given, however little would do. What does need more is done
+    again with all there is."""
+    connection.execute(f"SET memory_limit = '{memory}'")
+    try:
+        return work()
+    except duckdb.OutOfMemoryException:
+        pass
+    finally:
+        connection.execute(f"SET memory_limit = '{MEMORY}'")
+    return work()
 
 
 def unlock(connection: duckdb.DuckDBPyConnection, name: str, secret: bytes) -> None:

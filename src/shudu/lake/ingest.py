@@ -26,7 +26,7 @@ from . import csvscan
 from .coltypes import LADDER, MISTYPED, TEXT, Candidates, examine, literal, quoted, raw, selection, type_of
 from .csvhead import HEAD_BYTES, names_in
 from .deciding import narrowed, settled
-from .engine import KEY_NAME, in_words, one
+from .engine import KEY_NAME, LEAN, in_words, leanly, one
 from .progress import following, share_read
 from .types import Column
 
@@ -303,10 +303,10 @@ def _copy(
     group = max(2_048, min(ROW_GROUP, int(ROW_GROUP_BYTES / source.row_bytes)))
     ids = ", ".join(f"{quoted(name)}: {number}" for number, name in enumerate(source.names, 1))
     key = f", ENCRYPTION_CONFIG {{footer_key: '{KEY_NAME}'}}" if encrypted else ""
-    row = one(
-        connection,
+    query = (
         f"COPY ({selection(columns, source.names, table)}) TO {literal(str(target))}"
         f" (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {group}, FIELD_IDS {{{ids}}}, RETURN_STATS,"
-        f" USE_TMP_FILE false, OVERWRITE true{key})",
+        f" USE_TMP_FILE false, OVERWRITE true{key})"
     )
+    row = leanly(connection, LEAN, lambda: one(connection, query))
     return row[1], row[4]

@@ -278,6 +278,8 @@ class Observer(Protocol):
     """Sees one new table before it is published.
 
     `aggregates` maps names to SQL aggregates over the table's columns; all observers' are computed in one scan.
+    `distinct` maps names to columns whose different values, NULL aside, are to be counted: exactly where the lake finds
+    them few, approximately (HyperLogLog) where not.
     `cells` asks how many cells of some columns of text fulfil a condition; the lake counts them where that is cheapest.
     `groups` names columns of which it would rather see every different value, with its number of rows, than the rows:
     where there are few (the lake's `FEW`) it is told before reading begins, else it may read.
@@ -287,6 +289,9 @@ class Observer(Protocol):
 
     @property
     def aggregates(self) -> Mapping[str, str]: ...
+
+    @property
+    def distinct(self) -> Mapping[str, str]: ...
 
     @property
     def cells(self) -> Mapping[str, Cells]: ...
@@ -306,8 +311,8 @@ class Observer(Protocol):
         ...
 
     def result(self, aggregates: Mapping[str, Any]) -> Observation:
-        """What was found; `aggregates` holds what was asked for, cells too, and `rows`; with a key also `empty` and
-        `distinct`."""
+        """What was found; `aggregates` holds what was asked for, distinct and cells too, and `rows`; with a key also
+        `empty` and `distinct`."""
         ...
 
 

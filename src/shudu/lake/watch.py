@@ -5,15 +5,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from shudu.policy.types import Conflict, Invalid, Text
 
-from .coltypes import TEXT, quoted
-from .engine import one
+from .coltypes import TEXT, literal, quoted
+from .engine import LEANEST, leanly, one
 from .reading import stream
 from .types import Column, Observation, Observer, ObserverFactory
 
@@ -32,11 +32,13 @@ def watch(
     factories: Mapping[str, ObserverFactory],
     *,
     row_bytes: float,
+    hinted: Collection[str] = (),
 ) -> dict[str, Observation]:
     """Check `table`'s count and key and show it to the observers: one scan for numbers, one for the key, a grouping of
     each column with few different values, and of the others as many rows as somebody wants to read.
 
-    `row_at` tells in which row of the file the table's row (from 0) stood.
+    `row_at` tells in which row of the file the table's row (from 0) stood. `hinted` columns probably have few values
+    (`repeating`): there is no need to estimate how many.
     """
     observers = {name: factory(columns, key.name if key else None) for name, factory in factories.items()}
     asked = {("", "rows"): "count(*)"}
@@ -44,33 +46,72 @@ def watch(
         asked["", "empty"] = f"count(*) FILTER (WHERE {_blank(key)})"
     asked |= {(name, what): sql for name, each in observers.items() for what, sql in each.aggregates.items()}
     wanted = _wanted(columns, observers.values())
-    size = [
-        # All values of a key are different, or there will be no table.
-        (
-            "count(*)" if column == key else f"approx_count_distinct({name})",
-            f"max(length({name}))" if _text(column) else "0",
-        )
-        for column in wanted
-        for name in [quoted(column.name)]
+    counted = {(name, what): about for name, each in observers.items() for what, about in each.distinct.items()}
+    booleans = {column.name for column in columns if column.type == "BOOLEAN"}
+    told = {*booleans, *hinted} if len(columns) <= WIDE else set()
+    known_many = {key.name} if key else set()  # all values of a key are different, or there will be no table
+    estimated = sorted({*counted.values(), *(each.name for each in wanted)} - told - known_many)
+    lengths = [column.name for column in wanted if _text(column)]
+    sizes = [
+        *(f"approx_count_distinct({quoted(name)})" for name in estimated),
+        *(f"max(length({quoted(name)}))" for name in lengths),
     ]
-    answer = one(connection, f"SELECT {', '.join((*asked.values(), *chain(*size)))} FROM {table}")
-    known, sizes = dict(zip(asked, answer, strict=False)), list(zip(*[iter(answer[len(asked) :])] * 2, strict=True))
+    answer = iter(one(connection, f"SELECT {', '.join((*asked.values(), *sizes))} FROM {table}"))
+    known: dict[tuple[str, str], Any] = dict(zip(asked, answer, strict=False))
+    different = dict(zip(estimated, answer, strict=False))
+    longest = dict(zip(lengths, answer, strict=True))
     if known["", "rows"] != rows:
         raise Conflict(
             "lake.damaged", Text("写入后读回的行数不符。", "What was written reads back with another number of rows.")
         )
     if key:
-        known["", "distinct"] = _check_key(connection, table, row_at, key, rows, known["", "empty"])
+        known["", "distinct"] = different[key.name] = _check_key(
+            connection, table, row_at, key, rows, known["", "empty"]
+        )
 
     few = [
         column.name
-        for column, (different, longest) in zip(wanted, sizes, strict=True)
-        if different <= FEW and (longest or 0) <= SHORT
+        for column in wanted
+        if different.get(column.name, FEW) <= FEW and (longest.get(column.name) or 0) <= SHORT
     ]
-    known |= _cells(connection, table, observers, few)
+    cells, grouped = _cells(connection, table, observers, few)
+    known |= cells
+    different |= grouped
+    different |= _different(connection, table, sorted(set(counted.values()) - set(different)))
+    known |= {what: different[about] for what, about in counted.items()}
     _read(connection, table, columns, observers.values(), row_bytes)
     ours = _of(known, "")
     return {name: each.result(ours | _of(known, name)) for name, each in observers.items()}
+
+
+def repeating(connection: duckdb.DuckDBPyConnection, paths: Sequence[Path]) -> frozenset[str]:
+    """Columns of plain Parquet files that probably have few values: every row group has a dictionary, and a short one.
+
+    A hint, by what the writer noted down; nothing rests on it but the cost.
+    """
+    files = ", ".join(literal(str(path)) for path in paths)
+    found = connection.execute(
+        f"SELECT path_in_schema FROM parquet_metadata([{files}]) GROUP BY ALL"
+        # A dictionary of numbers with a fraction is told apart no faster than they are estimated.
+        f" HAVING bool_and(coalesce(stats_distinct_count <= {FEW // 2}, stats_null_count = num_values, false))"
+        " AND any_value(type) NOT IN ('DOUBLE', 'FLOAT', 'FIXED_LEN_BYTE_ARRAY')"
+    ).fetchall()
+    return frozenset(name for (name,) in found)
+
+
+def _different(connection: duckdb.DuckDBPyConnection, table: str, names: Sequence[str]) -> dict[str, int]:
+    """How many different values columns have that were thought to have few: exactly, or about where that was wrong."""
+    if not names:
+        return {}
+    groups = (
+        f"(SELECT count(v) FROM (SELECT {quoted(name)} AS v FROM {table} GROUP BY v LIMIT {FEW + 2}))" for name in names
+    )
+    found = dict(zip(names, one(connection, f"SELECT {', '.join(groups)}"), strict=True))
+    many = [name for name, count in found.items() if count > FEW]
+    if many:
+        estimates = (f"approx_count_distinct({quoted(name)})" for name in many)
+        found |= zip(many, one(connection, f"SELECT {', '.join(estimates)} FROM {table}"), strict=True)
+    return found
 
 
 def _wanted(columns: tuple[Column, ...], observers: Collection[Observer]) -> list[Column]:
@@ -84,8 +125,11 @@ def _wanted(columns: tuple[Column, ...], observers: Collection[Observer]) -> lis
 
 def _cells(
     connection: duckdb.DuckDBPyConnection, table: str, observers: Mapping[str, Observer], few: Sequence[str]
-) -> dict[tuple[str, str], int]:
-    """Count cells, over different values where there are few and over the rows where not; tell who wants the groups."""
+) -> tuple[dict[tuple[str, str], int], dict[str, int]]:
+    """Count cells, over different values where there are few and over the rows where not; tell who wants the groups.
+
+    Also how many different values the columns have that were grouped: those of `few` that really have few.
+    """
     asked = [
         (name, what, column, cells.holds)
         for name, each in observers.items()
@@ -93,26 +137,30 @@ def _cells(
         for column in cells.columns
     ]
     found = {(name, what): 0 for name, what, _, _ in asked}
+    different = {}
     for column in few:
         tests = [(name, what, holds) for name, what, about, holds in asked if about == column]
         held = "".join(f", ({holds.replace('$c', 'v')}) IS true" for _, _, holds in tests)
         groups = connection.execute(
-            f"SELECT v, n{held} FROM (SELECT {quoted(column)} AS v, count(*) AS n FROM {table} GROUP BY v)"
-            " WHERE v IS NOT NULL ORDER BY v"
+            f"SELECT v, n{held} FROM (SELECT {quoted(column)} AS v, count(*) AS n FROM {table} GROUP BY v"
+            f" LIMIT {2 * FEW}) WHERE v IS NOT NULL ORDER BY v"
         ).fetchall()
+        if len(groups) >= 2 * FEW - 1:
+            continue
+        different[column] = len(groups)
         for number, (name, what, _) in enumerate(tests):
             found[name, what] += sum(group[1] for group in groups if group[2 + number])
         for each in observers.values():
             if column in each.groups:
                 each.grouped(column, {group[0]: group[1] for group in groups})
-    rest = [each for each in asked if each[2] not in few]
+    rest = [each for each in asked if each[2] not in different]
     if rest:
         sums = (f"count_if({holds.replace('$c', quoted(column))})" for _, _, column, holds in rest)
         for (name, what, _, _), count in zip(
             rest, one(connection, f"SELECT {', '.join(sums)} FROM {table}"), strict=True
         ):
             found[name, what] += count
-    return found
+    return found, different
 
 
 def _read(
@@ -162,7 +210,8 @@ def _check_key(
         first = f"SELECT min(file_row_number) FROM {table} WHERE {_blank(key)}"
     else:
         # Not count(DISTINCT …): grouping takes half the time and spills.
-        distinct: int = one(connection, f"SELECT count(*) FROM (SELECT {name} FROM {table} GROUP BY {name})")[0]
+        groups = f"SELECT count(*) FROM (SELECT {name} FROM {table} GROUP BY {name})"
+        distinct: int = leanly(connection, LEANEST, lambda: one(connection, groups))[0]
         if distinct == rows:
             return distinct
         zh, en = f"有 {rows - distinct} 行与前面的行重复", f"repeats an earlier value in {rows - distinct} rows"

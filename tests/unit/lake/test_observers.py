@@ -7,11 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from shudu.govern.observers import Quiet
+from shudu.lake.engine import connect, leanly, one
 from shudu.lake.store import DuckDBStore
 from shudu.lake.types import Cells, Column, Observation, Place, Sensitivity
+from shudu.lake.watch import repeating, watch
 
 PLACE = Place("pty_one", "ast_one", "ver_one")
 ROWS = 150_000
@@ -120,3 +123,66 @@ def test_cells_are_counted_alike_over_groups_and_over_rows(store: DuckDBStore, w
     wide = write("\n".join(",".join(each) for each in ([f"c{n}" for n in range(201)], ["x"] * 201, ["y"] * 201)) + "\n")
     elsewhere = Place("pty_one", "ast_one", "ver_two")
     assert watched.write_csv(wide, elsewhere, key=None).observations["count"] == {"x": 201, "grouped": {}}
+
+
+class Distinct(Counter):
+    """Counts cells, and how many different values each column has."""
+
+    @property
+    def cells(self) -> Mapping[str, Cells]:
+        return {"x": Cells(("text", "some"), "starts_with($c, 'x')")}
+
+    @property
+    def groups(self) -> frozenset[str]:
+        return frozenset({"text", "some"})
+
+    @property
+    def distinct(self) -> Mapping[str, str]:
+        return {f"of {name}": name for name in self.names}
+
+    def result(self, aggregates: Mapping[str, Any]) -> Observation:
+        return Observation({"grouped": self.seen, "x": aggregates["x"], **{n: aggregates[n] for n in self.distinct}})
+
+
+@pytest.mark.parametrize("hinted", [(), ("text", "some", "number", "few", "all")], ids=["plain", "hinted"])
+def test_a_wrong_hint_changes_the_cost_and_no_answer(hinted: tuple[str, ...]) -> None:
+    types = {"no": "BIGINT", "text": "VARCHAR", "some": "VARCHAR", "number": "BIGINT", "few": "DATE", "true": "BOOLEAN"}
+    columns = tuple(Column(name, type_, nullable=True) for name, type_ in types.items())
+    with duckdb.connect(":memory:") as connection:
+        connection.execute(
+            "CREATE TABLE t AS SELECT i AS no, 'x' || i AS text, CASE WHEN i % 3 > 0 THEN 'x' || i % 50 END AS some,"
+            " i * 7 AS number, DATE '2024-01-01' + (i % 40)::INTEGER AS few, i < 0 AS true FROM range(60_000) AS r(i)"
+        )
+        found = watch(
+            connection, "t", columns, 60_000, columns[0], lambda row: row, {"d": Distinct}, row_bytes=50, hinted=hinted
+        )["d"].value
+    assert found["grouped"] == {"some": 50}
+    assert (found["x"], found["of no"], found["of some"]) == (100_000, 60_000, 50)
+    assert found["of true"] == 1
+    assert found["of few"] == (40 if hinted else pytest.approx(40, rel=0.2))
+    assert (found["of text"], found["of number"]) == (pytest.approx(60_000, rel=0.3), pytest.approx(60_000, rel=0.3))
+
+
+def test_columns_with_few_values_are_told_by_their_file(tmp_path: Path) -> None:
+    with duckdb.connect(":memory:") as connection:
+        connection.execute(
+            "COPY (SELECT i AS no, i % 90 AS age, 'a' || i % 7 AS plan, (i % 9) / 7 AS share, NULL::VARCHAR AS none,"
+            f" 'n' || i AS note FROM range(60_000) AS r(i)) TO '{tmp_path}/a.parquet' (ROW_GROUP_SIZE 20_480)"
+        )
+        assert repeating(connection, [tmp_path / "a.parquet"]) >= {"age", "plan"}
+        assert not repeating(connection, [tmp_path / "a.parquet"]) & {"no", "share", "note"}
+
+
+def test_what_needs_more_memory_gets_it(tmp_path: Path) -> None:
+    tried = []
+    with connect() as connection:
+
+        def work() -> int:
+            tried.append(one(connection, "SELECT current_setting('memory_limit')")[0])
+            rows: int = one(connection, "SELECT length(list(i)::VARCHAR) FROM range(1_500_000) AS r(i)")[0]
+            return rows
+
+        assert leanly(connection, "10MB", work) > 1_500_000
+        assert len(set(tried)) == 2
+        # And the limit is the usual one again.
+        assert one(connection, "SELECT current_setting('memory_limit')")[0] == tried[1]

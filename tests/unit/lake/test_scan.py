@@ -72,6 +72,18 @@ def test_chunks_do_not_matter_to_good_files(data: bytes, points: list[int]) -> N
     assert outcome(cut(data, points)) == outcome([data])
 
 
+@settings(max_examples=1_000)
+@given(st.binary(max_size=12) | st.text(max_size=6).map(lambda text: text.encode("utf-8", "surrogatepass")), cuts)
+def test_takes_for_utf8_what_python_does(data: bytes, points: list[int]) -> None:
+    data = START + b"," + bytes(byte for byte in data if byte not in b'\0\r"') + b"\n"
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        assert len(outcome(cut(data, points))) == 2
+    else:
+        assert len(outcome(cut(data, points))) == 3
+
+
 @given(st.text(alphabet='",\n\r a'))
 def test_accepts_only_what_reads_alike_everywhere(text: str) -> None:
     if len(outcome([text.encode()])) == 3:
