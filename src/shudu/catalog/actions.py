@@ -23,12 +23,14 @@ from shudu.policy.permissions import Permission
 from shudu.policy.rules import refuse_unless
 from shudu.policy.types import Actor, Conflict, Invalid, Text
 
-from . import codes, correcting, levels, projecting, promises, updating
+from . import codes, correcting, levels, projecting, updating
 from .model_kinds import ModelSpec, read_model
 from .models import Asset, Binding, Correction, LevelReview, Right, Version
 from .procedures import CORRECTION
+from .promising import keep_promise
+from .promising import promise as promise
 from .queries import asset as visible_asset
-from .queries import correction, latest, place
+from .queries import correction, place
 from .queries import version as visible_version
 from .types import Corrected, PublishModel, PublishTable, PublishVersion, Result
 
@@ -236,7 +238,7 @@ def erase(actor: Actor, version_id: str) -> Version:
     version.state = Version.State.ERASED
     version.observations = lake.without_values(version.observations)
     version.save(update_fields=["state", "observations"])
-    _promise(version.binding)
+    keep_promise(version.binding)
     # After the commit: a rollback must not lose files. A crash in between leaves them to the sweep, which knows only
     # versions that are not erased.
     where = place(version)
@@ -259,7 +261,7 @@ def withdraw(actor: Actor, version_id: str, basis: str) -> Version:
         return version
     version.state = Version.State.WITHDRAWN
     version.save(update_fields=["state"])
-    _promise(version.binding)
+    keep_promise(version.binding)
     record(version.id, {"asset": asset.id, "version": version.id, "basis": basis})
     return version
 
@@ -401,17 +403,9 @@ def _enter_version(binding: Binding, where: Place, stored: Stored, number: int =
         side_files=[file.to_json() for file in stored.side_files],
         change=stored.change.to_json() if stored.change else {},
     )
-    _promise(binding)
+    keep_promise(binding)
     correcting.open_correction(version)
     return version
-
-
-def _promise(binding: Binding) -> None:
-    """Keep anew until when the next version is due, after whatever changed which version is the newest live one."""
-    locks.alone(f"versions of {binding.id}")
-    asset, newest = binding.asset, latest(binding.asset_id)
-    asset.due = promises.due(asset.core.get("update_cycle", "9"), newest.created) if newest else None
-    asset.save(update_fields=["due"])
 
 
 def _all_rights(asset: Asset) -> None:

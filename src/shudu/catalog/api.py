@@ -26,6 +26,7 @@ from .types import (
     PublishVersion,
     Reading,
     TableFields,
+    UpdateCycle,
     VersionFields,
 )
 
@@ -273,6 +274,16 @@ def publish_version(
     made = actions.publish_version(request.auth, order, idempotency_key=request.idempotency_key)
     response["Location"] = f"{request.path.partition('/assets/')[0]}/versions/{made.id}"
     return Version.of(made)
+
+
+_CYCLE = named("改更新周期", "Promise another update cycle", example={"update_cycle": "4"})
+
+
+@assets.put("/{asset}/update-cycle", response=AssetInFull, **_CYCLE)
+def promise_update(request: Call, asset: str, body: UpdateCycle) -> AssetInFull:
+    """In place of the one there was; `due` and `overdue` count anew from the newest version on."""
+    row = queries.asset(request.auth, asset)
+    return AssetInFull.of(actions.promise(request.auth, row.id, body, idempotency_key=request.idempotency_key))
 
 
 _REVIEW = named("记录级别审核", "Record the review of a level", example={"opinion": "同意使用。"})

@@ -116,6 +116,11 @@ def assets_of_versions(version_ids: Iterable[str]) -> dict[str, Asset]:
     return {row.id: row.binding.asset for row in rows}
 
 
+def numbers(version_ids: Iterable[str]) -> dict[str, int]:
+    """The number of each of these versions, read at once; for doors that have already decided who may."""
+    return dict(Version.objects.filter(pk__in=list(version_ids)).values_list("id", "number"))
+
+
 def latest(asset_id: str) -> Version | None:
     """The newest live version of an asset."""
     live = Version.objects.filter(binding__asset=asset_id, state=Version.State.LIVE)

@@ -39,6 +39,7 @@ __all__ = [
     "Recipe",
     "Result",
     "TableFields",
+    "UpdateCycle",
     "VersionFields",
     "needs_encryption",
     "refuse_model_files",
@@ -66,6 +67,9 @@ def _languages(text: LanguageMap) -> LanguageMap:
     return text
 
 
+Cycle = Literal["1", "2", "3", "4", "5", "6", "7", "8", "9"]  # see `promises`
+
+
 class CoreFields(BaseModel):
     """The thirteen core fields of 《政务信息资源目录编制指南（试行）》 that a publisher states.
 
@@ -82,7 +86,7 @@ class CoreFields(BaseModel):
     share_method: Literal["1", "2", "3"] | None = None  # 1 database, 2 download, 3 service
     open_flag: Literal["0", "1"] = "0"
     open_condition: Words = ""
-    update_cycle: Literal["1", "2", "3", "4", "5", "6", "7", "8", "9"] = "9"  # see `promises`
+    update_cycle: Cycle = "9"
     publish_date: date | None = None
     related_codes: Annotated[tuple[Title, ...], Field(max_length=200)] = ()
 
@@ -100,6 +104,14 @@ class CoreFields(BaseModel):
         if self.share_type in ("1", "2"):
             asked["share_method"] = self.share_method
         return tuple(name for name, value in asked.items() if not value)
+
+
+class UpdateCycle(BaseModel):
+    """Another promised update cycle of a table, in place of the one there was."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    update_cycle: Cycle
 
 
 class TableFields(BaseModel):

@@ -198,6 +198,26 @@ def show_asset(
         current.show({**describe(row), "core": row.core, "terms": row.terms}, Text("数据资源。", "The asset."))
 
 
+@assets.command("promise")
+def promise(
+    asset: Annotated[str, typer.Argument(help="Asset id.")],
+    cycle: Annotated[
+        str, typer.Option("--cycle", metavar="N", help="1 real time … 9 not updated, as `update_cycle` in --core.")
+    ],
+    home: Home = None,
+    as_: As = None,
+    json: Json = False,
+    key: Key = None,
+) -> None:
+    """Promise another update cycle (更新周期) for a table; it counts from its newest version on."""
+    with session(home, as_, json) as current:
+        from shudu.catalog import actions
+        from shudu.catalog.types import UpdateCycle
+
+        row = actions.promise(current.actor(), asset, typed(UpdateCycle, update_cycle=cycle), idempotency_key=key)
+        current.show(describe(row), Text("更新周期已更改。", "The update cycle is changed."))
+
+
 @assets.command("review")
 def review(
     asset: Annotated[str, typer.Argument(help="Asset id.")],

@@ -119,20 +119,40 @@ def list_sources(after: After = None, limit: Limit = 50, home: Home = None, as_:
 def tables(
     source: Annotated[str, typer.Argument(help="Source id.")],
     table: Annotated[str, typer.Option("--table", metavar="T", help="Show the columns of this one.")] = "",
+    wait: Annotated[bool, typer.Option("--wait/--queue", help="Look here and now, or leave it to the worker.")] = True,
     home: Home = None,
     as_: As = None,
     json: Json = False,
+    key: Key = None,
 ) -> None:
-    """The tables of a source that can be read, or the columns of one. It connects from this machine."""
+    """The tables of a source that can be read, or the columns of one; --wait connects from this machine."""
     with session(home, as_, json) as current:
-        from shudu.collect import queries
+        from shudu.collect import actions, queries
+        from shudu.collect.types import Survey
+        from shudu.runs.worker import settle
 
-        actor = current.actor()
-        found = queries.fields(actor, source, table) if table else queries.tables(actor, source)
+        asked = typed(Survey, table=table or None)
+        row = actions.survey(current.actor(), source, asked, idempotency_key=key)
+        told = queries.surveyed(row, asked.table)
+        if wait and told.going and told.run is not None:
+            settle(told.run.id)
+            told = queries.surveyed(row, asked.table)
+        if told.error:
+            raise _as_error(told.error, source=row.id)
+        if told.going:
+            current.show({"id": row.id, "run": told.run and told.run.id}, Text("已排队查看。", "It is queued."))
+            return
+        found = told.found or []
         said = Text(f"{len(found)} 列。", f"{len(found)} columns.") if table else Text(
             f"{len(found)} 张可读的表。", f"{len(found)} tables that can be read."
         )  # fmt: skip
-        current.show({"id": source, "columns" if table else "tables": found}, said)
+        current.show({"id": row.id, "columns" if table else "tables": found}, said)
+
+
+def _as_error(error: dict[str, Any], **where: Any) -> ShuduError:
+    """What a run failed with, as the error it was."""
+    remedy = Text(**error["remedy"]) if "remedy" in error else None
+    return ShuduError(error["code"], Text(**error["message"]), remedy, where)
 
 
 @sources.command("close")
@@ -213,8 +233,7 @@ def settled(row: Feed) -> Feed:
     settle(row.run)
     found = queries.feed_row(row.id)
     if error := queries.standing(found)["error"]:
-        remedy = Text(**error["remedy"]) if "remedy" in error else None
-        raise ShuduError(error["code"], Text(**error["message"]), remedy, {"feed": row.id, "run": row.run})
+        raise _as_error(error, feed=row.id, run=row.run)
     return found
 
 

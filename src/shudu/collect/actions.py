@@ -7,6 +7,7 @@ from .feeds import close_feed as close_feed
 from .feeds import close_source as close_source
 from .feeds import open_feed as open_feed
 from .feeds import refresh as refresh
+from .feeds import survey as survey
 from .inbox import close_inbox as close_inbox
 from .inbox import open_inbox as open_inbox
 from .inbox import take_in as take_in

@@ -1,7 +1,4 @@
-"""Uploads, sources and feeds in the API. Parts follow “Resumable Uploads for HTTP” (IETF): `PATCH` at `Upload-Offset`.
-
-No call connects to a database: what is asked here the worker does.
-"""
+"""Uploads and batches in the API. Parts follow “Resumable Uploads for HTTP” (IETF): `PATCH` at `Upload-Offset`."""
 
 from __future__ import annotations
 
@@ -20,14 +17,14 @@ from shudu.policy.api import Call, Moment, Page, Paging, Said, named, page
 from shudu.policy.types import Invalid, Text, Via
 
 from . import actions, queries
+from .databases import feeds as feeds
+from .databases import sources as sources
 from .header import BatchHeader, Channel
 from .models import Batch as BatchRow
-from .models import Feed as FeedRow
 from .models import SenderKey as KeyRow
-from .models import Source as SourceRow
 from .models import Upload as UploadRow
 from .refusals import WORDS, Refusal
-from .types import AddSource, CreateUpload, OpenFeed, RegisterKey, Rule
+from .types import CreateUpload, RegisterKey
 
 uploads = Router(tags=["uploads"])
 
@@ -372,127 +369,3 @@ def register_key(request: Call, body: RegisterKey) -> SenderKey:
 def revoke_key(request: Call, sender_key: str) -> SenderKey:
     """What it signs is refused from now on; what was accepted stays."""
     return SenderKey.of(actions.revoke_key(request.auth, sender_key, idempotency_key=request.idempotency_key))
-
-
-sources = Router(tags=["sources"])
-feeds = Router(tags=["sources"])
-
-
-class Source(BaseModel):
-    """A database that tables are read from. Its password is never told."""
-
-    id: str
-    owner: str
-    name: str
-    kind: str
-    host: str
-    port: int
-    database: str
-    user: str
-    tls: str
-    state: Literal["active", "closed"]
-    created: Moment
-
-    @classmethod
-    def of(cls, row: SourceRow) -> Source:
-        names = ("id", "owner", "name", "kind", "host", "port", "database", "user", "tls", "created")
-        return cls(**{name: getattr(row, name) for name in names}, state=cast(Any, str(row.state)))
-
-
-class Standing(BaseModel):
-    """How a feed's latest refresh stands. `odd` counts, by column, what had no counterpart and became no value."""
-
-    run: str
-    state: Literal["queued", "held", "closed", "failed"]
-    error: dict[str, Any] | None
-    meters: dict[str, int]
-    odd: dict[str, int]
-    closed: Moment | None
-
-
-class Feed(BaseModel):
-    """What keeps an asset current from a table of a source. `asset` is null until the first run has published it."""
-
-    id: str
-    owner: str
-    source: str
-    asset: str | None
-    table: str
-    columns: list[str]
-    rule: Rule
-    state: Literal["active", "closed"]
-    due: Moment | None
-    created: Moment
-    latest: Standing
-
-    @classmethod
-    def of(cls, row: FeedRow, standing: dict[str, Any] | None = None) -> Feed:
-        return cls(
-            id=row.id,
-            owner=row.owner,
-            source=row.source_id,
-            asset=row.asset or None,
-            table=row.table,
-            columns=row.columns,
-            rule=Rule(**row.rule),
-            state=cast(Any, str(row.state)),
-            due=row.due,
-            created=row.created,
-            latest=Standing(**(standing or queries.standing(row))),
-        )
-
-
-_SOURCE = {
-    "name": "业务库", "kind": "postgresql", "host": "db.example.cn", "database": "business", "user": "reader",
-    "password": "PASSWORD",
-}  # fmt: skip
-_FEED = {"source": "SOURCE", "table": "public.customers", "title": "客户", "key": "customer_no"}
-
-
-@sources.get("", response=Page[Source], **named("本主体的来源库", "Your party's sources"))
-def list_sources(request: Call, response: HttpResponse, query: Query[Paging]) -> Page[Source]:
-    return Page(items=[Source.of(row) for row in page(request, response, query, queries.sources(request.auth))])
-
-
-@sources.post("", response={201: Source}, **named("登记来源库", "Add a source", example=_SOURCE))
-def add_source(request: Call, body: AddSource) -> Source:
-    """The operating company must have allowed its address (option `source_hosts`)."""
-    return Source.of(actions.add_source(request.auth, body, idempotency_key=request.idempotency_key))
-
-
-@sources.delete("/{source}", response=Source, **named("停用来源库", "Close a source"))
-def close_source(request: Call, source: str) -> Source:
-    """Its password is destroyed."""
-    return Source.of(actions.close_source(request.auth, source, idempotency_key=request.idempotency_key))
-
-
-@feeds.get("", response=Page[Feed], **named("供数", "Feeds"))
-def list_feeds(request: Call, response: HttpResponse, query: Query[Paging]) -> Page[Feed]:
-    rows = page(request, response, query, queries.feeds(request.auth))
-    standings = queries.standings(rows)
-    return Page(items=[Feed.of(row, standings[row.id]) for row in rows])
-
-
-@feeds.post("", response={201: Feed}, **named("从来源库发布", "Publish from a source", example=_FEED))
-def open_feed(request: Call, response: HttpResponse, body: OpenFeed) -> Feed:
-    """The worker reads the table and publishes it; `latest` says how far it is, `asset` what came of it."""
-    row = actions.open_feed(request.auth, body, idempotency_key=request.idempotency_key)
-    response["Location"] = f"{request.path}/{row.id}"
-    return Feed.of(row)
-
-
-@feeds.get("/{feed}", response=Feed, **named("查看供数", "A feed"))
-def get_feed(request: Call, feed: str) -> Feed:
-    return Feed.of(queries.feed(request.auth, feed))
-
-
-@feeds.post("/{feed}/refresh", response={202: Feed}, **named("立即刷新", "Refresh now"))
-def refresh_feed(request: Call, feed: str) -> Feed:
-    """The worker reads what is new and lands it as the asset's next version; `latest` says how far it is."""
-    return Feed.of(actions.refresh(request.auth, feed, idempotency_key=request.idempotency_key))
-
-
-@feeds.delete("/{feed}", response=Feed, **named("停止供数", "Close a feed"))
-def close_feed(request: Call, feed: str) -> Feed:
-    """The asset stays, with all its versions."""
-    return Feed.of(actions.close_feed(request.auth, feed, idempotency_key=request.idempotency_key))

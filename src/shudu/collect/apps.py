@@ -28,6 +28,8 @@ class CollectConfig(AppConfig):
         register_chore(handlers.clear_away)
         register_kind(RunKind("collection", (Step("fetch", _fetch), Step("land", _land))))
 
+        register_kind(RunKind("survey", (Step("look", _look), Step("told", _told))))
+
 
 def _licences(version: str) -> list[Licence]:
     from .licences import of
@@ -46,3 +48,15 @@ def _land(work: Work) -> Outcome:
     from .steps import land
 
     return land(work)
+
+
+def _look(work: Work) -> Mapping[str, Any]:
+    from .steps import look
+
+    return look(work)
+
+
+def _told(work: Work) -> Outcome:
+    from .steps import told
+
+    return told(work)

@@ -1,4 +1,4 @@
-"""Every write of collecting: add and close a source, open and close a feed, refresh it."""
+"""Every write about databases: add, look into and close a source; open, refresh and close a feed."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ from shudu.runs.types import StartRun
 from . import queries
 from .models import Feed, Source
 from .sources.kinds import KINDS
-from .types import AddSource, OpenFeed
+from .types import AddSource, OpenFeed, Survey
 
 COLLECTION = "collection"
+SURVEY = "survey"
 
 
 def _sealed(actor: Actor, request: AddSource) -> Source:
@@ -76,6 +77,24 @@ def close_source(actor: Actor, source_id: str) -> Source:
     row.save(update_fields=["state", "secret"])
     lake.data_keys().destroy(queries.secret_place(row))
     record(row.id, {"source": row.id, "owner": row.owner})
+    return row
+
+
+@action(Permission.FEED_OPEN, Event.RUN_STARTED)
+def survey(actor: Actor, source_id: str, request: Survey) -> Source:
+    """Start looking which tables a source has, or which columns one has; while that goes on, starts no second time.
+
+    The worker connects and finds them: `queries.surveyed` says what it found.
+    """
+    row = queries.source(actor, source_id)
+    require(actor, Permission.FEED_OPEN, row)
+    queries.refuse_unless_open(row)
+    record_nothing()
+    locks.alone(f"survey {row.id}")  # of two at once, the second finds the first one's run
+    if queries.surveyed(row, request.table).going:
+        return row
+    params = {"source": row.id, "table": request.table or ""}
+    runs.start(actor, StartRun(SURVEY, row.owner, COLLECTION, (), params=params))
     return row
 
 

@@ -6,6 +6,8 @@ import base64
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -248,8 +250,8 @@ def clear_work_folders() -> None:
         shutil.rmtree(there[name], ignore_errors=True)
 
 
-def way(row: Source) -> reaching.Way:
-    """How to reach a source's database, with its password. Raises Refused where `source_hosts` does not name it."""
+def refuse_unless_open(row: Source) -> None:
+    """Raises Conflict for a closed source, and Refused where `source_hosts` does not name its place."""
     if row.state != Source.State.ACTIVE:
         raise Conflict(
             "source.closed",
@@ -257,8 +259,13 @@ def way(row: Source) -> reaching.Way:
             Text("请重新登记来源库。", "Add the source again."),
             {"source": row.id},
         )
-    options = settings.OPTIONS
     refuse_unless_allowed(row.host, row.port)
+
+
+def way(row: Source) -> reaching.Way:
+    """How to reach a source's database, with its password. Raises as `refuse_unless_open`."""
+    refuse_unless_open(row)
+    options = settings.OPTIONS
     extension = KINDS[row.kind].extension
     endpoint = Endpoint(row.host, row.port, row.database, row.user, _password(row), row.tls, options.source_ca)
     limits = Limits(options.source_rows, options.max_upload_mb << 20, options.source_seconds)
@@ -266,7 +273,7 @@ def way(row: Source) -> reaching.Way:
 
 
 def tables(actor: Actor, source_id: str) -> list[dict[str, Any]]:
-    """The tables of a source, for who may publish from it. It connects: for the command line and the worker alone."""
+    """The tables of a source, for who may publish from it. It connects: for the worker alone."""
     row = source(actor, source_id)
     refuse_unless(decide(actor, Permission.FEED_OPEN, row))
     return reaching.tables(way(row))
@@ -277,6 +284,46 @@ def fields(actor: Actor, source_id: str, table: str) -> list[dict[str, Any]]:
     row = source(actor, source_id)
     refuse_unless(decide(actor, Permission.FEED_OPEN, row))
     return reaching.fields(way(row), table)
+
+
+@dataclass(frozen=True, slots=True)
+class Surveyed:
+    """What was last found in a source. `found` is None before anything was; it stays when a later look fails."""
+
+    run: runs.Run | None
+    found: list[dict[str, Any]] | None = None
+    more: bool = False
+    at: datetime | None = None
+
+    @property
+    def going(self) -> bool:
+        return self.run is not None and self.run.state == "queued"
+
+    @property
+    def error(self) -> dict[str, Any] | None:
+        return self.run.error or None if self.run else None
+
+
+def surveyed(row: Source, table: str | None = None) -> Surveyed:
+    """The tables of a source, or the columns of one, as the worker last found them, and how its latest look stands."""
+    asked = {"source": row.id, "table": table or ""}
+    latest = runs.started_with("survey", row.owner, **asked).first()
+    closed = latest if latest is None or latest.state == "closed" else runs.latest_closed("survey", row.owner, **asked)
+    if closed is None:
+        return Surveyed(latest)
+    told = closed.done["look"]
+    return Surveyed(latest, told["found"], told["more"], closed.closed)
+
+
+def refreshes(row: Feed) -> QuerySet[runs.Run]:
+    """The runs of a feed, newest first; for who may see the feed."""
+    return runs.started_with("collection", row.owner, feed=row.id)
+
+
+def feed_of(actor: Actor, asset_id: str) -> Feed | None:
+    """The feed that keeps an asset current now, for who may see it."""
+    kept = feeds(actor).filter(asset=asset_id, state=Feed.State.ACTIVE)
+    return kept.order_by("-id").first()
 
 
 def secret_place(row: Source) -> Place:

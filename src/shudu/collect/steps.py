@@ -1,4 +1,5 @@
-"""The steps of a collection: read the source into a file of our own, then land it as a version. Each may be killed."""
+"""The steps of a collection: read the source into a file of our own, then land it as a version; and those of a survey,
+which only looks what is there. Each may be killed."""
 
 from __future__ import annotations
 
@@ -17,6 +18,8 @@ from shudu.runs.types import Outcome, Work
 
 from . import actions, edges, queries, reaching
 from .models import Feed
+
+MOST_FOUND = 5_000  # tables, or columns of one: what is found stays in the run's row
 
 
 def fetch(work: Work) -> Mapping[str, Any]:
@@ -97,6 +100,19 @@ def _entered(work: Work, feed: Feed, file: Path, read: Mapping[str, Any]) -> tup
     )
     version = catalog_actions.publish_version(actor, following, idempotency_key=work.run)
     return feed.asset, version.id
+
+
+def look(work: Work) -> Mapping[str, Any]:
+    """Ask a source for its tables, or for the columns of one, in its owner's name."""
+    actor = identity.actor_for(work.party, Via.WORKER)
+    source, table = work.params["source"], work.params["table"]
+    found = queries.fields(actor, source, table) if table else queries.tables(actor, source)
+    return {"found": found[:MOST_FOUND], "more": len(found) > MOST_FOUND}
+
+
+def told(work: Work) -> Outcome:
+    """Nothing was made of what was found."""
+    return Outcome(None, [], {}, {"found": len(work.done["look"]["found"])})
 
 
 def _feed(work: Work) -> Feed:

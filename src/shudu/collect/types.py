@@ -91,6 +91,14 @@ class AddSource(BaseModel):
     tls: Literal["off", "require", "verify"] = "verify"
 
 
+class Survey(BaseModel):
+    """What to look for in a source: its tables, or the columns of one."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    table: Word | None = None
+
+
 class Rule(BaseModel):
     """How a feed is refreshed.
 

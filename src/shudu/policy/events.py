@@ -16,6 +16,7 @@ from typing import Any
 class Event(StrEnum):
     AGREEMENT_CONCLUDED = "agreement.concluded"
     AGREEMENT_REVOKED = "agreement.revoked"
+    ASSET_PROMISED = "asset.promised"
     ASSET_PUBLISHED = "asset.published"
     BACKUP_TAKEN = "backup.taken"
     BATCH_ACCEPTED = "batch.accepted"
@@ -76,6 +77,7 @@ LEAVES: dict[Event, Leaf] = {
         1, ("agreement", "offer", "line", "assigner", "assignee", "asset", "version", "terms_sha256", "until", "runs")
     ),
     Event.AGREEMENT_REVOKED: Leaf(1, ("agreement", "reason")),
+    Event.ASSET_PROMISED: Leaf(1, ("asset", "update_cycle", "before")),
     Event.ASSET_PUBLISHED: Leaf(
         1, ("asset", "owner", "kind", "level", "code", "version", "files", "source_sha256", "schema_sha256", "rows")
     ),

@@ -45,10 +45,20 @@ __all__ = [
 ]
 
 
+def started_with(kind: str, party: str, **params: str) -> QuerySet[Run]:
+    """The runs of a kind with these params, newest first; for rooms that decide for themselves who may."""
+    rows = Run.objects.filter(kind=kind, party=party, **{f"params__{name}": value for name, value in params.items()})
+    return rows.order_by("-id")
+
+
 def latest_closed(kind: str, party: str, **params: str) -> Run | None:
-    """The latest run of a kind with these params that came to its end, for rooms that decide for themselves who may."""
-    rows = Run.objects.filter(kind=kind, party=party, state=Run.State.CLOSED)
-    return rows.filter(**{f"params__{name}": value for name, value in params.items()}).order_by("-id").first()
+    """The latest of them that came to its end."""
+    return started_with(kind, party, **params).filter(state=Run.State.CLOSED).first()
+
+
+def versions_made(run_ids: Iterable[str]) -> dict[str, str]:
+    """The version each of these runs entered or made, by run."""
+    return dict(RunOutput.objects.filter(run__in=list(run_ids)).values_list("run", "version"))
 
 
 def run_rows(run_ids: Iterable[str]) -> list[Run]:

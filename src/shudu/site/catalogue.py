@@ -18,7 +18,9 @@ from shudu.identity import queries as identity
 from shudu.policy.types import Actor, Invalid, ShuduError, Text
 from shudu.runs import queries as runs
 
+from . import words
 from .acting import acting, acts, see, told
+from .choosing import options
 from .errors import status_of
 from .forms import again, key_of, new_key, typed
 from .judged import judged
@@ -92,12 +94,18 @@ def asset(request: HttpRequest, actor: Actor, asset_id: str) -> HttpResponse:
     came = collect.origins(one.id for one in versions.rows)
     parties |= {batch.owner for batch in came.values()}
     observed = latest.observations if latest else {}
+    own = row.owner == actor.party
+    feed = collect.feed_of(actor, row.id) if own else None
     return render(
         request,
         "asset.html",
         {
             "asset": row,
-            "own": row.owner == actor.party,
+            "own": own,
+            "feed": feed,
+            "standing": collect.standing(feed) if feed else None,
+            "cycles": options(words.CYCLES),
+            "key": new_key(),
             "versions": versions,
             "corrections": queries.waiting(actor, row.id),
             "batches": came,

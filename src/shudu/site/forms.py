@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from django.http import HttpRequest
 from pydantic import ValidationError
 
+from shudu.policy import wording
 from shudu.policy.types import Conflict, Invalid, ShuduError, Text
 
 T = TypeVar("T")
@@ -46,9 +47,9 @@ def typed(make: Callable[..., T], **values: Any) -> T:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         field = str(first["loc"][0]) if first["loc"] else ""
-        raise Invalid(
-            "input", Text("有一栏填得不对。", "One field is not filled in right."), UNREADABLE, {"field": field}
-        ) from None
+        said = wording.of(first)
+        message = Text(f"填得不对：{said.zh}。", f"This is not filled in right: {said.en}.")
+        raise Invalid("input", message, UNREADABLE, {"field": field}) from None
 
 
 def wrong(field: str, zh: str, en: str) -> Invalid:

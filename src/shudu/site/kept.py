@@ -1,6 +1,6 @@
 """Who was signed out in the middle of a form finds what was typed again after signing in.
 
-Only what the fields held, for half an hour, in the session that signs in next; files are not kept.
+Only what the fields held, for half an hour, in the session that signs in next; files and passwords are not kept.
 A form whose token does not fit is never kept: another site may have sent it.
 """
 
@@ -22,11 +22,11 @@ from .language import is_chinese
 KEPT = "kept"
 SECONDS = 30 * 60
 MOST = 32 * 1024  # characters
-_NOT = frozenset({"csrfmiddlewaretoken", "key", "preview"})
+_NOT = frozenset({"csrfmiddlewaretoken", "key", "preview", "password"})
 RETURNED = Text(
-    "您刚才已被登出，填的内容没有提交。已为您填回，请核对后再提交；文件须重新选择。",
+    "您刚才已被登出，填的内容没有提交。已为您填回，请核对后再提交；文件须重新选择，密码须重新填写。",
     "You had been signed out, and what you filled in was not sent. It is back in the form: check it and send it again; "
-    "files have to be chosen anew.",
+    "files have to be chosen and passwords typed anew.",
 )
 
 

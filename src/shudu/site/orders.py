@@ -24,6 +24,7 @@ from shudu.runs.api import MEDIA_TYPES
 from shudu.runs.queries import Run
 from shudu.runs.types import HANDING_OVER
 
+from . import words
 from .acting import acts, see, told
 from .errors import status_of
 from .forms import again, key_of, new_key
@@ -34,7 +35,9 @@ from .paging import newest
 
 TOLD = ("offer.drafted", "offer.accepted", "agreement.concluded", "agreement.revoked", "run.closed", "run.failed")
 STEPS = ("bind", "compute", "close")
-STEPS_OF = {HANDING_OVER: ("bind", "write", "close")}
+STEPS_OF = {HANDING_OVER: ("bind", "write", "close"), "collection": ("fetch", "land"), "survey": ("look", "told")}
+
+COMING_IN = frozenset({"collection", "survey"})
 
 
 @require_safe
@@ -152,7 +155,9 @@ def _run(actor: Actor, run_id: str) -> dict[str, Any]:
         "inputs": [(one, owners.get(one.version)) for one in inputs],
         "output": output,
         "paid": paid,
-        "purpose": PURPOSES.label(row.purpose),
+        # What comes in was asked of nobody under an agreement: it has its kind, and no purpose.
+        "purpose": words.RUN_KINDS[row.kind] if row.kind in COMING_IN else PURPOSES.label(row.purpose),
+        "coming_in": row.kind in COMING_IN,
         "names": identity.names([row.party]),
         "entries": entries,
     }

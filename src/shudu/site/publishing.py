@@ -14,15 +14,16 @@ from django.views.decorators.http import require_http_methods
 
 from shudu.catalog import actions
 from shudu.catalog import queries as catalog
-from shudu.catalog.types import LEVELS, PublishTable, PublishVersion
+from shudu.catalog.types import PublishTable, PublishVersion
 from shudu.collect import actions as collecting
 from shudu.collect import queries as collect
 from shudu.collect.types import Draft
 from shudu.lake.types import Reading, Understood
 from shudu.policy.types import Actor, Conflict, Invalid, ShuduError, Text, not_found
 
-from . import rereading, words
+from . import rereading
 from .acting import acts, see, told
+from .choosing import options, table_options
 from .errors import status_of
 from .forms import again, key_of, new_key, typed, wrong
 from .kept import values
@@ -56,14 +57,7 @@ class Looked:
 def choices() -> dict[str, Any]:
     """What the forms about a table offer."""
 
-    def say(text: Text) -> str:
-        return text.zh if is_chinese() else text.en
-
-    return {
-        "levels": [(code, f"{code} {say(level.name)}") for code, level in LEVELS.items() if code != "L6"],
-        "origins": [(code, say(text)) for code, text in words.ORIGINS.items()],
-        "modes": [(mode, say(text)) for mode, text in WAYS.items()],
-    }
+    return {**table_options(), "modes": options(WAYS)}
 
 
 @takes_file

@@ -9,7 +9,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from shudu.catalog import actions, queries
-from shudu.catalog.types import PublishVersion
+from shudu.catalog.types import PublishVersion, UpdateCycle
 from shudu.collect import actions as collect
 from shudu.collect.types import Draft
 from shudu.policy.types import Actor, Conflict, ShuduError, Text, not_found
@@ -61,6 +61,17 @@ def update(request: HttpRequest, actor: Actor, asset_id: str) -> HttpResponse:
     except ShuduError as error:
         return render(request, "asset_update.html", form | again(error), status=status_of(error))
     told(request, Text("新版本已发布。", "The new version is published."))
+    return see("asset", asset.id)
+
+
+@require_POST
+@acts
+def promise(request: HttpRequest, actor: Actor, asset_id: str) -> HttpResponse:
+    """Another update cycle is promised; whether the table is late counts anew."""
+    asset = queries.updatable(actor, asset_id)
+    said = typed(UpdateCycle, update_cycle=request.POST.get("update_cycle", ""))
+    actions.promise(actor, asset.id, said, idempotency_key=key_of(request))
+    told(request, Text("更新周期已更改。", "The update cycle is changed."))
     return see("asset", asset.id)
 
 

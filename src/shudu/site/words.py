@@ -26,6 +26,7 @@ DUTIES = {
 EVENTS = {
     Event.AGREEMENT_CONCLUDED: Text("订立交易合同", "Agreement concluded"),
     Event.AGREEMENT_REVOKED: Text("撤销交易合同", "Agreement revoked"),
+    Event.ASSET_PROMISED: Text("改更新周期", "Update cycle changed"),
     Event.ASSET_PUBLISHED: Text("发布数据资源", "Asset published"),
     Event.BACKUP_TAKEN: Text("备份主目录", "Backup taken"),
     Event.DATA_KEYS_ROTATED: Text("更换密钥加密密钥", "Key-encryption key changed"),
@@ -167,6 +168,23 @@ CYCLES = {
     "8": Text("不定期", "irregular"),
     "9": Text("不更新", "not updated"),
 }
+DATABASES = {
+    "postgresql": Text("PostgreSQL", "PostgreSQL"),
+    "mysql": Text("MySQL 或 MariaDB", "MySQL or MariaDB"),
+}
+TLS = {
+    "verify": Text("加密，并核对服务器的证书", "encrypted, the server's certificate checked"),
+    "require": Text("加密，不核对证书", "encrypted, no certificate checked"),
+    "off": Text("不加密", "not encrypted"),
+}
+FEED_MODES = {
+    "replace": Text(
+        "整表替换：每次读全表；来源删去的行只有这样才会消失",
+        "Replace: the whole table each time; only so do rows go that the source deleted",
+    ),
+    "upsert": Text("按主键更新：同一主键的行换成新的", "Update by key: rows with the same key are replaced"),
+    "append": Text("追加：只读增量标记之后的行", "Append: only rows beyond the watermark are read"),
+}
 ORIGINS = {
     "real": Text("真实数据", "real"),
     "real rows, synthetic key": Text("真实数据，主体键为合成", "real rows, synthetic key"),
@@ -181,11 +199,16 @@ SENSITIVITIES = {
 STEPS = {
     "bind": Text("核对合同，绑定约定的列", "Check the agreements, bind the agreed columns"),
     "compute": Text("在数据沙箱里计算，核查后放行", "Compute in the clean room, check what is released"),
+    "fetch": Text("读取来源表", "Read the source's table"),
+    "land": Text("核对并写成版本", "Check it and write the version"),
+    "look": Text("查看来源库", "Look into the source"),
+    "told": Text("记下所见", "Note what was found"),
     "write": Text("按约定的列、行和遮盖写出数据", "Write the agreed columns and rows, masked as agreed"),
     "close": Text("再核对一次，登记交付结果", "Check once more, enter the result"),
 }
 METERS = {
     "bytes_in": Text("读入字节", "bytes read"),
+    "found": Text("看到的表或列", "tables or columns found"),
     "odd": Text("无对应值、作空值", "without counterpart, read as no value"),
     "rows_in": Text("读入行", "rows read"),
     "rows_out": Text("放行行", "rows released"),
@@ -204,6 +227,7 @@ RUN_KINDS = {
     "compute": Text("计算任务", "Run"),
     "delivery": Text("交付", "Delivery"),
     "handing_over": Text("数据交付", "Rows handed over"),
+    "survey": Text("查看来源库", "Survey of a source"),
 }
 SHARES = {
     "provider": Text("数据提供方", "provider"),
@@ -273,6 +297,7 @@ FIELDS = {
     "base_iri": Text("基础网址", "base address"),
     "basis": Text("依据", "basis"),
     "batch": Text("批次", "batch"),
+    "before": Text("此前的更新周期", "update cycle before"),
     "buyer": Text("需方", "buyer"),
     "by": Text("由谁办理", "done by"),
     "bytes": Text("字节", "bytes"),
@@ -345,6 +370,7 @@ FIELDS = {
     "tables": Text("表数", "tables"),
     "unit": Text("单位", "unit"),
     "until": Text("截止", "until"),
+    "update_cycle": Text("更新周期", "update cycle"),
     "upload": Text("上传", "upload"),
     "verifier": Text("验证公钥", "verifier key"),
     "version": Text("版本", "version"),

@@ -36,6 +36,7 @@ TEXTS: dict[str, dict[str, str]] = {
     "refuse_release": {"opinion": ""},
     "register_key": {"verifier": ""},
     "review_asset": {"opinion": ""},
+    "survey_source": {"table": ""},
     "verify_receipt": {"key": ""},
 }
 SENT = [(path, one) for path, _, one in document.operations(document.document()) if "requestBody" in one]

@@ -13,12 +13,20 @@ from shudu.accounts.api import Deposit
 from shudu.agreements.api import Revocation
 from shudu.agreements.types import DraftOffer, DraftTable
 from shudu.catalog.api import Review
-from shudu.catalog.types import CoreFields, ModelFields, PublishModel, PublishTable, TableFields, VersionFields
+from shudu.catalog.types import (
+    CoreFields,
+    ModelFields,
+    PublishModel,
+    PublishTable,
+    TableFields,
+    UpdateCycle,
+    VersionFields,
+)
 from shudu.cleanroom.api import Opinion
 from shudu.cleanroom.types import OwnRules
 from shudu.cli import session, usage
 from shudu.collect.api import NewBatch, NewPackage
-from shudu.collect.types import AddSource, CreateUpload, OpenFeed, RegisterKey
+from shudu.collect.types import AddSource, CreateUpload, OpenFeed, RegisterKey, Survey
 from shudu.exchange.types import PlaceOrder
 from shudu.govern.quality_rules import Rules
 from shudu.identity.api import NewToken, PartyQuery
@@ -33,7 +41,8 @@ from shudu.site.api import document
 MODELS: list[type[BaseModel]] = [
     AddSource, CoreFields, CreateParty, CreateUpload, Deposit, DraftOffer, DraftTable, IssueToken, ModelFields,
     NewBatch, NewPackage, NewToken, OpenFeed, Opinion, OwnRules, Paging, PartyQuery, PlaceOrder, PublishModel,
-    PublishTable, Reading, ReceiptKey, RegisterKey, Review, Revocation, Rules, TableFields, VersionFields,
+    PublishTable, Reading, ReceiptKey, RegisterKey, Review, Revocation, Rules, Survey, TableFields, UpdateCycle,
+    VersionFields,
 ]  # fmt: skip
 GOOD: dict[type[BaseModel], dict[str, Any]] = {
     CreateParty: {"name": "甲"},

@@ -169,7 +169,7 @@ FILLED = {
     "purpose": "research", "basis": "contract", "count": "1", "until": "2099-12-31", "price": "1",
     "split": "provider=60,modeller=30,platform=10", "subject": "run", "fields": "party", "key": "NEW",
     "name": "库", "kind": "postgresql", "host": "127.0.0.1", "database": "none", "user": "none", "table": "none",
-    "source": "src_none", "feed": "feed_none",
+    "source": "src_none", "feed": "feed_none", "cycle": "4",
 }  # fmt: skip
 SAYING = {
     "assets show", "assets version", "assets versions", "offers show", "orders show", "agreements show", "runs show",

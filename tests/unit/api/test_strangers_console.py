@@ -32,6 +32,7 @@ FILLED = {
     "reason": "breach",
     "purpose": "research",
     "basis": "consent",
+    "cycle": "4",
     "count": "1",
     "until": "2099-12-31",
     "price": "1",

@@ -16,9 +16,10 @@ from hypothesis import strategies as some
 from frozen import FrozenClock
 from shudu.catalog import actions, promises, queries
 from shudu.catalog.models import Asset
-from shudu.catalog.types import CoreFields, PublishTable, PublishVersion
+from shudu.catalog.types import CoreFields, PublishTable, PublishVersion, UpdateCycle
 from shudu.policy.clock import SHANGHAI
 from shudu.policy.models import Outbox
+from shudu.policy.types import Conflict, NotFound
 from unit.agreements.conftest import Market, market
 
 __all__ = ["market"]
@@ -146,6 +147,30 @@ def test_marks_come_by_themselves_and_go_with_a_version(clock: FrozenClock, mark
     for version in queries.versions_of(assets["3"].id):
         actions.erase(market.provider, version.id)
     assert late(market) == ["7", "6", "5", "4"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_promise_changes_after_publishing_and_is_on_record(
+    clock: FrozenClock, market: Market, tmp_path: Path
+) -> None:
+    row = published(market, tmp_path, "4")
+    clock.advance(days=10)
+    assert late(market) == []
+    changed = actions.promise(market.provider, row.id, UpdateCycle(update_cycle="3"))
+    assert (changed.core["update_cycle"], changed.due) == ("3", promises.due("3", row.created))
+    assert late(market) == ["4"], "late at once: it counts from the newest version, not from now"
+    told = Outbox.objects.get(event="asset.promised")
+    assert (told.fields["update_cycle"], told.fields["before"]) == ("3", "4")
+    actions.promise(market.provider, row.id, UpdateCycle(update_cycle="3"))
+    assert Outbox.objects.filter(event="asset.promised").count() == 1, "the same promise again is none"
+    actions.promise(market.provider, row.id, UpdateCycle(update_cycle="8"))
+    assert (late(market), Asset.objects.get(pk=row.id).due) == ([], None)
+    with pytest.raises(NotFound):
+        actions.promise(market.buyer, row.id, UpdateCycle(update_cycle="2"))
+    model = Asset.objects.get(pk=market.model)
+    with pytest.raises(Conflict):
+        actions.promise(market.modeller, model.id, UpdateCycle(update_cycle="2"))
+    assert "update_cycle" not in Asset.objects.get(pk=model.id).core
 
 
 @pytest.mark.django_db(transaction=True)

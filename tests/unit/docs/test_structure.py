@@ -28,6 +28,7 @@ DJANGO_BY_NAME = {
     "accounts/posting.py": "posts double entries for the room's actions",
     "catalog/correcting.py": "keeps what became of rows that were put aside",
     "cleanroom/sketches.py": "keeps sealed sketches in rows",
+    "collect/databases.py": "the part of the API about sources and feeds",
     "identity/credentials.py": "hashes passwords as Django does",
     "ledger/integrity.py": "compares the rows with the tree",
     "ledger/sequencer.py": "turns outbox rows into entries, in one transaction",

@@ -34,7 +34,7 @@ NAMES = {
 }
 TITLE = "客户名单"
 MODEL = "流失评分"
-HAN_NAMES = (" · 交付结果", *NAMES.values(), "蓉州数据运营有限公司", "审计中心", TITLE, MODEL)
+HAN_NAMES = (" · 交付结果", "业务库", "来源表", *NAMES.values(), "蓉州数据运营有限公司", "审计中心", TITLE, MODEL)
 TERMS = {
     "group_by": ["contract"],
     "purposes": ["research", "statistics"],
@@ -154,11 +154,30 @@ def with_files_kept(town: Town) -> None:
     town.ids["next"] = last_of(place)
 
 
+def with_a_feed(town: Town) -> None:
+    """A database of the provider's, and a feed of which the first reading has not begun."""
+    from dataclasses import replace
+
+    from django.conf import settings
+    from django.test import override_settings
+
+    from shudu.collect import actions
+    from shudu.collect.types import AddSource, OpenFeed
+    from shudu.identity import queries as parties
+
+    actor = parties.actor_for(town.ids["provider"])
+    where: dict[str, Any] = {"host": "db.example.cn", "database": "d", "user": "u", "tls": "off"}
+    with override_settings(OPTIONS=replace(settings.OPTIONS, source_hosts="db.example.cn:3306")):
+        town.ids["source"] = actions.add_source(actor, AddSource(name="业务库", kind="mysql", **where)).id
+    town.ids["feed"] = actions.open_feed(actor, OpenFeed(source=town.ids["source"], table="t", title="来源表")).id
+
+
 @pytest.fixture
 def done(town: Town, tmp_path: Path) -> Town:
     offered(town)
     with_rows_aside(town, tmp_path)
     with_files_kept(town)
+    with_a_feed(town)
     order = last_of(town.post("buyer", "offer_order", town.ids["offer"], purpose="research", key="o"))
     run = last_of(town.post("buyer", "order_run", order, key="r"))
     settle(run)
@@ -185,6 +204,10 @@ PAGES: list[tuple[str, str, Callable[[Town], list[str]]]] = [
     ("provider", "publish_upload", lambda town: [town.ids["upload"]]),
     ("modeller", "publish_model", lambda town: []),
     ("provider", "batches", lambda town: []),
+    ("provider", "sources", lambda town: []),
+    ("provider", "source_new", lambda town: []),
+    ("provider", "source", lambda town: [town.ids["source"]]),
+    ("provider", "feed", lambda town: [town.ids["feed"]]),
     ("buyer", "offers", lambda town: []),
     ("buyer", "offer", lambda town: [town.ids["offer"]]),
     ("provider", "offer_new", lambda town: []),
@@ -230,6 +253,7 @@ def test_every_page_speaks_both_languages_and_asks_little(
 OPENED_BY_NOBODY_ELSE = {
     "asset_id": "result", "order_id": "order", "agreement_id": "agreement", "run_id": "run", "version_id": "aside",
     "upload_id": "upload",
+    "source_id": "source", "feed_id": "feed",
 }  # fmt: skip
 
 

@@ -59,6 +59,13 @@ def test_it_is_seen_at_every_door_until_a_version_comes(
     assert "Yours that are overdue" in read(own, "/", "en")
     assert "您的更新逾期" not in read(stranger, "/")
     assert "每日客流" in stranger.get("/?overdue=1").content.decode()
+    # A search among what is overdue stays there, with and without scripts.
+    late = own.get("/?overdue=1").content.decode()
+    assert 'hx-get="/search/?overdue=1"' in late
+    assert '<input type="hidden" name="overdue" value="1">' in late
+    nothing = own.get("/search/?overdue=1&q=没有").content.decode()
+    assert "Nothing found among what is overdue" in nothing
+    assert "每日客流" in own.get("/search/?overdue=1&q=每日").content.decode()
     assert "1 overdue." in read(desk, "/desk/", "en")
     assert "更新逾期 1 项" in read(desk, "/desk/")
     source.write_text("id,n\n1,3\n", encoding="utf-8")
@@ -69,3 +76,12 @@ def test_it_is_seen_at_every_door_until_a_version_comes(
     assert "更新逾期" not in read(own, "/")
     assert "每日客流" not in own.get("/?overdue=1").content.decode()
     assert "更新逾期 0 项" in read(desk, "/desk/")
+    # Its owner promises another cycle; nobody else finds where.
+    promise = reverse("asset_promise", args=[row.id])
+    assert '<option value="2" selected>' in read(own, page)
+    assert stranger.post(promise, {"update_cycle": "4", "key": "p"}).status_code in (403, 404)
+    assert own.post(promise, {"update_cycle": "4", "key": "p"})["Location"] == page
+    assert '<option value="4" selected>' in read(own, page)
+    assert "下一版本至 2026-04-05 当日" in read(own, page)
+    assert own.post(promise, {"update_cycle": "0", "key": "q"}).status_code == 400
+    assert "承诺的更新周期" not in read(stranger, page)

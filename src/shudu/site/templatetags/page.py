@@ -21,6 +21,7 @@ from shudu.policy.types import Role, Text
 
 from .. import words
 from ..assets import assets
+from ..choosing import interval
 from ..language import is_chinese
 
 register = template.Library()
@@ -130,6 +131,12 @@ def yuan(fen: int) -> str:
 @register.filter
 def number(value: int) -> str:
     return f"{value:,}"
+
+
+@register.filter
+def every(minutes: int) -> str:
+    """How often a feed is refreshed."""
+    return interval(minutes)
 
 
 @register.filter
