@@ -34,7 +34,7 @@ from shudu.cleanroom.models import Release
 from shudu.cleanroom.types import OwnRules
 from shudu.collect import actions as collect
 from shudu.collect import queries as collect_read
-from shudu.collect.models import Batch, Feed, Source, Upload
+from shudu.collect.models import Batch, Feed, Inbox, Source, Upload
 from shudu.collect.types import AddSource, CreateUpload, OpenFeed
 from shudu.exchange import actions as exchange
 from shudu.exchange import queries as orders_read
@@ -79,6 +79,8 @@ ROWS: dict[Permission, tuple[type[models.Model], ...]] = {
     Permission.FEED_READ: (Feed,),
     Permission.FEED_REFRESH: (Feed,),
     Permission.FUNDS_DEPOSIT: (),
+    Permission.INBOX_OPEN: (),
+    Permission.INBOX_USE: (Inbox,),
     Permission.LEDGER_FORGET: (),
     Permission.LEDGER_INITIALISE: (),
     Permission.LEDGER_ROTATE: (),
@@ -302,6 +304,8 @@ class Town:
             added = collect.add_source(provider, source)
         closed = collect.open_feed(provider, OpenFeed(source=added.id, table="t", title="表"))
         collect.close_feed(provider, closed.id)
+        collect.open_inbox(provider)
+        collect.close_inbox(provider)
         collect.close_source(provider, added.id)
         amiss = self.folder / "amiss.csv"
         amiss.write_text("id,n\na,1\nb\n", "utf-8")
