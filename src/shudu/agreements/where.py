@@ -22,9 +22,9 @@ MOST_VALUES = 1_000
 BETWEEN = "between"
 _SPELLED = {"≠": "!=", "<>": "!=", "==": "=", "≤": "<=", "≥": ">=", "＝": "=", "＜": "<", "＞": ">"}
 _LINE = re.compile(
-    r'\s*(?:"(?P<quoted>[^"]+)"|(?P<plain>.+?))\s*'
-    r"(?:(?P<null>\bis\s+(?:not\s+)?null)\s*$"
-    r"|(?:\s(?P<word>in|between)\s|(?P<sign>!=|<>|<=|>=|==|[=≠≤≥<>＝＜＞]))\s*(?P<rest>.+?)\s*$)",
+    r'(?:"(?P<quoted>[^"]+)"\s*|(?P<plain>.+?))'
+    r"(?:(?P<null>\bis\s+(?:not\s+)?null)$"
+    r"|(?:\s(?P<word>in|between)\s|(?P<sign>!=|<>|<=|>=|==|[=≠≤≥<>＝＜＞]))(?P<rest>.+)$)",
     re.IGNORECASE | re.DOTALL,
 )
 
@@ -65,17 +65,20 @@ Condition_ = Annotated[Where, BeforeValidator(_read, json_schema_input_type=Wher
 
 def parsed(line: str) -> Where:
     """A condition out of a line. Raises Invalid `rows.written`."""
-    found = _LINE.fullmatch(line) if len(line) <= 20_000 else None
+    # White space is stripped here: between two lazy parts, a pattern would try every place it could belong to.
+    found = _LINE.fullmatch(line.strip()) if len(line) <= 20_000 else None
     if found is None:
         raise _unreadable()
     column = (found["quoted"] or found["plain"]).strip()
     if found["null"]:
         return Where(column=column, op=" ".join(found["null"].lower().split()))
-    sign, rest = (found["word"] or found["sign"]).lower(), found["rest"]
+    if not found["rest"].strip():
+        raise _unreadable()
+    sign, rest = (found["word"] or found["sign"]).lower(), found["rest"].strip()
     if sign == Op.IN:
         values = [part.strip() for part in re.split(r"[,，、]", rest)]
     elif sign == BETWEEN:
-        values = [part.strip() for part in re.split(r"\s+(?:and|至)\s+", rest, flags=re.IGNORECASE)]
+        values = [part.strip() for part in re.split(r"\s(?:and|至)\s", rest, flags=re.IGNORECASE)]
     else:
         values = [rest]
     return _checked(Where(column=column, op=_SPELLED.get(sign, sign), values=tuple(values)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,17 @@ def spans(*lines: str) -> list[dict[str, Any]]:
 )
 def test_what_people_write(lines: list[str], expected: dict[str, Any]) -> None:
     assert spans(*lines) == [expected]
+
+
+def test_white_space_belongs_to_no_part_and_costs_nothing() -> None:
+    wide = " " * 9_000
+    begun = time.process_time()
+    assert spans(f"{wide}tenure{wide}>= 12") == spans('"tenure"  >=  12 ') == spans("tenure >= 12")
+    assert spans(f"tenure between 3{wide} and {wide}5") == spans("tenure between 3 and 5")
+    for line in (f"tenure{wide}x", f'"tenure"{wide}x', f"tenure between 3{wide}5", wide, f"tenure = {wide}"):
+        with pytest.raises(Invalid, match=r"rows\.written"):
+            parsed(line)
+    assert time.process_time() - begun < 1.0, "one request holds many such lines"
 
 
 @pytest.mark.parametrize(
