@@ -23,7 +23,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -36,6 +36,7 @@ from .header import FileName
 HEADER = ".header.json"
 ANSWER = "result.txt"
 LARGEST_HEADER = 1 << 20
+_CHUNK = 1 << 20
 QUIET = 10.0  # seconds nobody touched what is taken
 PATIENCE = 900.0  # seconds after which what is not whole is refused
 _UNFINISHED = (".part", ".filepart", ".partial", ".tmp", "~")
@@ -191,10 +192,8 @@ def forget(place: Place, older_than: float) -> None:
 
 def header_in(file: Path) -> dict[str, Any]:
     """The JSON object of a header's file. ValueError where it is none, OSError where it cannot be read."""
-    handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    with os.fdopen(handle, "rb") as source:
-        status = os.fstat(handle)
-        if not stat.S_ISREG(status.st_mode) or status.st_size > LARGEST_HEADER:
+    with _regular(file) as source:
+        if os.fstat(source.fileno()).st_size > LARGEST_HEADER:
             raise ValueError("no header")
         told = json_text.read(source.read(LARGEST_HEADER))
     if not isinstance(told, dict):
@@ -202,11 +201,15 @@ def header_in(file: Path) -> dict[str, Any]:
     return told
 
 
-def copy(file: Path, target: Path) -> None:
-    """The bytes of a delivered file where its sender, who may still hold it open, cannot write. OSError as it comes."""
-    source = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    with os.fdopen(source, "rb") as reading, target.open("xb") as sink:
-        shutil.copyfileobj(reading, sink, 1 << 20)
+def copy(file: Path, target: Path, size: int) -> None:
+    """The bytes of a delivered file where its sender, who may still hold it open, cannot write. OSError as it comes.
+
+    At most one more than `size`: what grows meanwhile fills no disk, and is not of the size its header says.
+    """
+    with _regular(file) as reading, target.open("xb") as sink:
+        left = size + 1
+        while left and (chunk := reading.read(min(left, _CHUNK))):
+            left -= sink.write(chunk)
 
 
 def _usable(name: str) -> bool:
@@ -248,11 +251,23 @@ def _package_waits(file: Path, quiet: float, patience: float) -> Text | None:
     if _age(status) < quiet or status.st_nlink > 1:
         return UNFINISHED
     try:
-        with zipfile.ZipFile(file) as archive:
-            names = set(archive.namelist())
+        with _regular(file) as source:
+            package.check_directory(source)
+            with zipfile.ZipFile(source) as archive:
+                names = set(archive.namelist())
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
         return None if _age(status) >= patience else UNFINISHED
     return None if {package.MANIFEST, package.SIGNATURE} <= names else NO_HEADER
+
+
+@contextmanager
+def _regular(file: Path) -> Iterator[IO[bytes]]:
+    """A file whose sender may put a link or a pipe in its place at any moment: neither followed nor waited for."""
+    handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with os.fdopen(handle, "rb") as source:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise ValueError("no regular file")
+        yield source
 
 
 def _status(file: Path) -> os.stat_result | None:

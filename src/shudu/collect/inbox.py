@@ -172,7 +172,9 @@ def _hand_in(actor: Actor, delivery: _Delivery) -> list[Batch]:
     with received.aside(queries.root()) as private:
         copy = private / received.short(file.name)
         try:
-            dropping.copy(file, copy)
+            dropping.copy(file, copy, size)
+        except ValueError:
+            raise _missing(file) from None
         except OSError as error:
             if (full := storage.said(error)) is not None:
                 raise full from None

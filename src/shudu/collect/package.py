@@ -13,6 +13,7 @@ import os
 import re
 import secrets
 import stat
+import struct
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -38,6 +39,8 @@ from .header import BatchHeader, Digest, FileName
 FORMAT: Literal["shudu-package/1"] = "shudu-package/1"
 MANIFEST, SIGNATURE = "manifest.json", "manifest.sig"
 MOST_FILES = 1_000
+LARGEST_DIRECTORY = 1 << 20  # bytes; of so many files it has less than a fifth
+_END_BYTES = 76 + 22 + (1 << 16)  # where the end of an archive stands, with the longest comment
 LARGEST_MANIFEST = 16 << 20
 LARGEST_SIGNATURE = 1 << 16
 _DATA = re.compile(r"data/[0-9]{4}(\.[a-z0-9]{1,10})?", re.ASCII)
@@ -201,11 +204,33 @@ def _archive(source: Path) -> Iterator[zipfile.ZipFile]:
     try:
         if not source.is_file():
             raise zipfile.BadZipFile
+        with source.open("rb") as file:
+            check_directory(file)
         archive = zipfile.ZipFile(source)
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
         raise flawed(Flaw.UNREADABLE, file=source.name) from None
     with archive:
         yield archive
+
+
+def check_directory(file: IO[bytes]) -> None:
+    """Raise BadZipFile where the directory is larger than any package's: `zipfile` reads all of it into memory.
+
+    The end is found as `zipfile` finds it (APPNOTE 4.3.14 to 4.3.16): without a comment first, else the last one.
+    """
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - _END_BYTES))
+    tail = file.read(_END_BYTES)
+    at = len(tail) - 22
+    if at < 0 or tail[at : at + 4] != b"PK\5\6" or tail[-2:] != b"\0\0":
+        at = tail.rfind(b"PK\5\6")
+    if at < 0 or at + 22 > len(tail):
+        raise zipfile.BadZipFile
+    (length,) = struct.unpack_from("<L", tail, at + 12)
+    if at >= 76 and tail[at - 20 : at - 16] == b"PK\6\7" and tail[at - 76 : at - 72] == b"PK\6\6":
+        (length,) = struct.unpack_from("<Q", tail, at - 36)
+    if length > LARGEST_DIRECTORY:
+        raise zipfile.BadZipFile
 
 
 def _outline(archive: zipfile.ZipFile, size: int) -> set[str]:

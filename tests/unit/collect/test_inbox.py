@@ -6,7 +6,9 @@ import ctypes
 import fcntl
 import json
 import os
+import struct
 import threading
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,11 +21,12 @@ from django.conf import settings
 from shudu.catalog import queries as assets
 from shudu.collect import actions, batches, dropping, inbox, queries
 from shudu.collect.models import Batch, Inbox
+from shudu.collect.package import LARGEST_DIRECTORY
 from shudu.collect.types import RegisterKey, package
 from shudu.lake.types import Mode
 from shudu.ledger.types import signer
 from shudu.policy.models import Outbox
-from shudu.policy.types import Conflict, NotFound, Text, Unavailable
+from shudu.policy.types import Conflict, Invalid, NotFound, Text, Unavailable
 
 from .headers import fields
 from .test_batches import MORE, Desk
@@ -204,6 +207,55 @@ def test_hostile_things_are_neither_followed_nor_waited_for(box: Box, tmp_path: 
     assert {"link.csv", "pipe.csv", "folder.csv", "second.csv", f"linked.csv{dropping.HEADER}"} < set(box.lies())
     assert list(box.waits().values()).count(dropping.NAME) == 3
     assert (outside / "secret.csv").read_text("utf-8") == MORE
+
+
+def test_what_is_put_in_a_package_s_place_is_not_waited_for(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    (box.place.new / "a.zip").write_bytes(b"PK")
+    real = dropping._status
+
+    def then(file: Path) -> os.stat_result | None:
+        """Its sender puts a pipe there between two looks."""
+        found = real(file)
+        file.unlink()
+        os.mkfifo(file)
+        return found
+
+    monkeypatch.setattr(dropping, "_status", then)
+    look = threading.Thread(target=box.waits, daemon=True)
+    look.start()
+    look.join(5.0)
+    assert not look.is_alive()
+
+
+def test_a_package_s_directory_is_not_read_before_its_length(box: Box, tmp_path: Path) -> None:
+    """`zipfile` reads all of it into memory: of 50 MB it makes half a gigabyte."""
+    one = struct.pack("<4s4B4HL2L5H2L8s", b"PK\1\2", 20, 0, 20, *(0,) * 8, 8, *(0,) * 6, b"00000000")
+    many = LARGEST_DIRECTORY // len(one) + 1
+    end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 65_535, 65_535, many * len(one), 0, 0)
+    large = struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 45, 45, 0, 0, many, many, many * len(one), 0)
+    for name, tail in (
+        ("plain", end),
+        ("comment", end[:-2] + b"\1\0x"),
+        ("64", large + struct.pack("<4sLQL", b"PK\6\7", 0, many * len(one), 1) + end[:12] + b"\xff" * 8 + b"\0\0"),
+    ):
+        file = tmp_path / f"{name}.zip"
+        file.write_bytes(one * many + tail)
+        assert len(zipfile.ZipFile(file).namelist()) == many, "it is a right archive otherwise"
+        (box.place.new / file.name).write_bytes(file.read_bytes())
+        with pytest.raises(Invalid, match=r"package\.unreadable"), package.opened(file, []):
+            pass
+    assert set(box.waits().values()) == {dropping.UNFINISHED}
+    assert box.take(patience=0.0) == 3
+    assert "package.unreadable" in box.answers(box.place.refused)[0]
+
+
+def test_what_grows_while_it_is_copied_fills_no_disk(box: Box, tmp_path: Path) -> None:
+    file = box.put()
+    size = file.stat().st_size
+    with file.open("a") as sender:
+        sender.write(MORE * 100)
+    dropping.copy(file, tmp_path / "copy", size)
+    assert (tmp_path / "copy").stat().st_size == size + 1, "enough to be of another size than its header says"
 
 
 def test_a_huge_one_is_refused_unread(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
