@@ -36,6 +36,7 @@ from .header import FileName
 HEADER = ".header.json"
 ANSWER = "result.txt"
 LARGEST_HEADER = 1 << 20
+MOST_TRIED = 200  # that are not whole, of one folder at one look
 _CHUNK = 1 << 20
 QUIET = 10.0  # seconds nobody touched what is taken
 PATIENCE = 900.0  # seconds after which what is not whole is refused
@@ -45,6 +46,7 @@ _NAME: TypeAdapter[str] = TypeAdapter(FileName)
 NAME = Text("文件名不可用，不会接收。", "Its name cannot be used; it is not taken.")
 NO_HEADER = Text("旁边还没有批次头。", "No header lies beside it yet.")
 NOT_REGULAR = Text("不是普通文件，不会接收。", "It is no regular file; it is not taken.")
+LATER = Text("前面还有许多没写完的，轮到时再看。", "Many before it are not whole yet; it is looked at in its turn.")
 UNFINISHED = Text("还没有写完。", "It is not whole yet.")
 
 
@@ -113,12 +115,18 @@ def alone(place: Place) -> Iterator[bool]:
         os.close(handle)
 
 
-def look(place: Place, quiet: float = QUIET, patience: float = PATIENCE) -> list[Found]:
-    """What lies in `new`, by name: a header stands for itself and its file, a package for itself."""
+def look(place: Place, quiet: float = QUIET, patience: float = PATIENCE) -> Iterator[Found]:
+    """What lies in `new`, by name: a header stands for itself and its file, a package for itself.
+
+    One at a time, for whoever takes the first that is whole has looked enough. After `MOST_TRIED` that are not, the
+    rest waits unopened until those are taken or refused: nobody's many hold up everybody else's.
+    """
     names = set(os.listdir(place.new))
-    found = []
+    tried = 0
     for name in sorted(names):
-        if name.endswith(HEADER):
+        if tried >= MOST_TRIED and name.lower().endswith((HEADER, ".zip")) and name + HEADER not in names:
+            waits: Text | None = LATER
+        elif name.endswith(HEADER):
             waits = _pair_waits(place.new, name, quiet, patience)
         elif name + HEADER in names:
             continue
@@ -128,8 +136,8 @@ def look(place: Place, quiet: float = QUIET, patience: float = PATIENCE) -> list
             waits = _package_waits(place.new / name, quiet, patience)
         else:
             waits = NO_HEADER
-        found.append(Found(name, waits if _usable(name) else NAME))
-    return found
+        tried += waits is UNFINISHED
+        yield Found(name, waits if _usable(name) else NAME)
 
 
 def claim(place: Place, name: str) -> Path:

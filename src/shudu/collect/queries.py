@@ -182,7 +182,7 @@ def drop_folder(row: Inbox) -> dropping.Place:
 
 def inbox_waiting(actor: Actor) -> list[dropping.Found]:
     """What lies in the actor's drop folder and is not taken yet, with why it waits. OSError where it cannot be seen."""
-    return dropping.look(drop_folder(inbox(actor)))
+    return list(dropping.look(drop_folder(inbox(actor))))
 
 
 def sender_keys(actor: Actor) -> QuerySet[SenderKey]:

@@ -249,6 +249,24 @@ def test_a_package_s_directory_is_not_read_before_its_length(box: Box, tmp_path:
     assert "package.unreadable" in box.answers(box.place.refused)[0]
 
 
+def test_a_look_opens_no_more_than_it_needs(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder of 100,000 broken headers would keep the worker from everybody else's."""
+    opened, real = [], dropping.header_in
+    monkeypatch.setattr(dropping, "header_in", lambda file: opened.append(file) or real(file))
+    for number in range(5):
+        box.put(f"b{number}.csv", batch_id=str(number))
+    first = next(iter(dropping.look(box.place, 0.0)))
+    assert (first.name, first.waits, len(opened)) == (f"b0.csv{dropping.HEADER}", None, 1)
+    for number in range(dropping.MOST_TRIED + 5):
+        (box.place.new / f"a{number:04}.csv{dropping.HEADER}").write_text("{")
+    opened.clear()
+    waits = list(box.waits().values())
+    assert len(opened) == dropping.MOST_TRIED
+    assert (waits.count(dropping.UNFINISHED), waits.count(dropping.LATER)) == (dropping.MOST_TRIED, 5 + 5)
+    assert box.take() == 0
+    assert box.take(patience=0.0) == dropping.MOST_TRIED + 10, "in their turn"
+
+
 def test_what_grows_while_it_is_copied_fills_no_disk(box: Box, tmp_path: Path) -> None:
     file = box.put()
     size = file.stat().st_size
