@@ -20,7 +20,7 @@ tools:
 
 test: tools ## install what the tests need and run them all, on up to four cores (ARGS="-k word" for some, "-n 0" on one)
 	@scripts/apt
-	@$(PYTHON) -m pytest -n auto --maxprocesses 4 --dist worksteal $(ARGS)
+	@$(PYTHON) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: tools ## lint, format, types, import floors, spelling, documents
 	@.venv/bin/ruff check .

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import tempfile
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -91,9 +92,13 @@ class World:
     def restore(self) -> None:
         connection.ensure_connection()
         self.rows.backup(connection.connection)
-        shutil.rmtree(self.lake, ignore_errors=True)
+        # Set aside by one rename: whoever is still writing in this process, of a test before, writes there.
+        if self.lake.exists():
+            aside = Path(tempfile.mkdtemp(dir=self.kept.parent))
+            self.lake.rename(aside / "lake")
+            shutil.rmtree(aside, ignore_errors=True)
         if self.kept.exists():
-            shutil.copytree(self.kept, self.lake)
+            shutil.copytree(self.kept, self.lake, dirs_exist_ok=True)
         self.clock.moment, self.clock.left, self.before = START, None, nothing
 
 

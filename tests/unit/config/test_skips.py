@@ -66,7 +66,7 @@ def test_a_run_without_skips_passes(tmp_path: Path) -> None:
 def test_several_processes_are_as_strict_as_one(tmp_path: Path) -> None:
     tests = f"{TESTS}\n{TESTS.replace('def test_', 'def test_also_')}"
     (tmp_path / "test_absent.py").write_text("import pytest\npytest.importorskip('no_such_module')\n")
-    done = run(tmp_path, tests, "-n2", "--dist=worksteal", CI="true")
+    done = run(tmp_path, tests, "-n2", "--dist=loadfile", CI="true")
     assert done.returncode == 1
     for said in ("test_absent.py", "test_also_skipped", "no such part here", "known", "found out late"):
         assert said in done.stdout
