@@ -10,6 +10,7 @@ from pathlib import Path
 
 import django
 import pytest
+from django.conf import settings
 
 from frozen import FrozenClock
 
@@ -25,6 +26,16 @@ for _name in ("home", "keys"):
     (_place / _name).mkdir(mode=0o700)
 
 django.setup()  # here, so that the conftests of rooms can import models
+if str(settings.HOME) != os.environ["SHUDU_HOME"]:
+    raise RuntimeError("Django was told of another home before this one was made; two processes would share it")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Whoever only hands tests out to other processes leaves them nothing that says where its own home is: Django
+    would be told of it before they have made theirs."""
+    if config.getoption("numprocesses", None):
+        for name in ("DJANGO_SETTINGS_MODULE", "SHUDU_HOME", "SHUDU_KEYS"):
+            os.environ.pop(name, None)
 
 
 @pytest.fixture
