@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
+# What this run was told, and what says where its own home is.
+OURS = ("CI", "SHUDU_NO_SKIPS", "DJANGO_SETTINGS_MODULE", "SHUDU_HOME", "SHUDU_KEYS")
 TESTS = """
 import pytest
 
@@ -34,7 +36,7 @@ def run(place: Path, tests: str, *words: str, **told: str) -> subprocess.Complet
     for name in ("conftest.py", "frozen.py"):
         shutil.copy(ROOT / "tests" / name, place)
     (place / "test_some.py").write_text(tests)
-    environment = {name: value for name, value in os.environ.items() if name not in ("CI", "SHUDU_NO_SKIPS")}
+    environment = {name: value for name, value in os.environ.items() if name not in OURS}
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--rootdir", place, *words, place]
     return subprocess.run(command, env={**environment, **told}, cwd=place, capture_output=True, text=True, check=False)
 
