@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from shudu.policy.types import Invalid, Text
 
+from . import rounding
 from .csvhead import not_utf8, refuse
 
 CHUNK = 1 << 20
@@ -49,7 +50,8 @@ def _is_utf8(data: bytes) -> bool:
 class Scan:
     """Takes a file in chunks. Raises Invalid at the first thing that is not strict UTF-8 CSV.
 
-    `commas` counts those outside quotes, `row` is the row the last byte belongs to (the header is row 1).
+    `commas` counts those outside quotes, `row` is the row the last byte belongs to (the header is row 1); `rounded` is
+    whether identifiers may stand in it that a spreadsheet rounded (`rounding`).
     """
 
     def __init__(self, delimiter: str = ",") -> None:
@@ -59,6 +61,8 @@ class Scan:
         self.bytes = 0
         self.commas = 0
         self.row = 1
+        self.rounded = False
+        self._end = b""
         self._sha256 = hashlib.sha256()
         self._cut = b""  # the beginning of a character that the last chunk ended in
         self._quoted = False
@@ -68,6 +72,9 @@ class Scan:
 
     def feed(self, chunk: bytes) -> None:
         self._sha256.update(chunk)
+        if not self.rounded:
+            self.rounded = rounding.written_in(chunk) or rounding.written_in(self._end + chunk[: rounding.OVERLAP])
+            self._end = chunk[-rounding.OVERLAP :]
         text = chunk.removeprefix(codecs.BOM_UTF8) if self.bytes == 0 else chunk
         self.bytes += len(chunk)
         self._decode(text)

@@ -130,6 +130,7 @@ class Written:
     source_sha256: str
     source_bytes: int
     spelled: tuple[Candidates, ...] = ()
+    rounded: bool = False
 
 
 class Misfit(Exception):
@@ -188,7 +189,7 @@ def write(
         Column(name, type_of(each.best or TEXT), int(stats.get(quoted(name), {}).get("null_count", rows)) > 0)
         for name, each in zip(source.names, types, strict=True)
     )
-    return Written(columns, rows, digest, scanned.bytes, tuple(types))
+    return Written(columns, rows, digest, scanned.bytes, tuple(types), scanned.rounded)
 
 
 def _scan(source: Source, stopped: threading.Event) -> csvscan.Scan:

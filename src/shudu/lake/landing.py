@@ -17,7 +17,7 @@ import duckdb
 
 from shudu.policy.types import Invalid, Text
 
-from . import apart
+from . import apart, rounding
 from .coltypes import GENEROUS, TEXT, Candidates, literal, misfit, quoted, raw, typed
 from .deciding import Ask, narrowed, settled
 from .engine import KEY_NAME, one
@@ -39,6 +39,7 @@ class Landed:
     notes: tuple[Note, ...]
     decided: tuple[Candidates | None, ...]  # None: typed by the format itself
     rows: int
+    rounded: frozenset[int] = frozenset()  # columns of nothing but rounded identifiers
 
 
 def read(
@@ -88,7 +89,12 @@ def read(
         connection.execute("ALTER TABLE ordered RENAME TO source")
     rows = one(connection, "SELECT count(*) FROM source")[0]
     recipe = reader.recipe.model_copy(update={"columns": tuple(kept)})
-    return Landed(recipe, (*notes, *spelled_notes(kept)), tuple(decided), rows)
+    texts = [at for at, (number, _) in enumerate(columns) if types[raw(number)] == TEXT and number not in finish.texts]
+    rounded = rounding.found(connection, texts)
+    notes += [rounding.note(kept[at].name, cells) for at, (cells, _) in rounded.items()]
+    undeclared = {at for at, (number, _) in enumerate(columns) if number in open_}
+    lost = frozenset(at for at, (_, alone) in rounded.items() if alone and at in undeclared)
+    return Landed(recipe, (*notes, *spelled_notes(kept)), tuple(decided), rows, lost)
 
 
 def _reordered(numbers: Sequence[int], width: int) -> str:
@@ -199,6 +205,9 @@ def put_aside(
         if candidates is not None and (sql := misfit(raw(number), candidates)) != "false":
             # Of a row that is wrong already, its owner wants to know the rest as well.
             _reject(connection, landed, reading, sql, column.name, _misfit(column), more=reading.tolerant)
+    for number in sorted(landed.rounded):
+        name = landed.recipe.columns[number].name
+        _reject(connection, landed, reading, rounding.looks_rounded(raw(number)), name, rounding.lost(name))
     if key is not None and reading.tolerant:
         number = next(at for at, column in enumerate(landed.recipe.columns) if column.name == key)
         c = raw(number) if landed.decided[number] is None else f"nullif(trim({raw(number)}), '')"

@@ -138,6 +138,8 @@ def store(
     files = folder / "files"
     typing = plan.typing if plan else ingest.PLAIN
     written = ingest.write(connection, source, files / arrival.TABLE, encrypted=encrypted, typing=typing)
+    if plan and written.rounded:
+        raise ingest.Misfit  # the careful way tells where, and how many
 
     def row_at(index: int) -> int:
         with source.path.open("rb") as file:

@@ -236,6 +236,16 @@ def test_a_preview_counts_what_would_be_put_aside_and_why(store: DuckDBStore, wr
     assert store.preview(file, reading, "no such").recipe.columns == seen.recipe.columns
 
 
+def test_identifiers_a_spreadsheet_rounded_are_said_wherever_they_stand(store: DuckDBStore, write: Write) -> None:
+    """Far behind what the swift way looks at first, and counted; a preview says what a strict reading would stop at."""
+    plain = "".join(f"{number},{number}.5\n" for number in range(20_000))
+    [note] = Report(**land(store, write(f"no,v\n{plain}1,5.10104E+17\n2,5E+14\n")).report).notes
+    assert (note.code, note.where) == ("value.rounded", {"column": "v", "cells": 2})
+    seen = store.preview(write("no,v\n1,5.10104E+17\n2,5.10104E+17\n", "s.csv"), Reading())
+    assert [(each.code, each.rows, each.first) for each in seen.aside] == [("row.digits", 2, 2)]
+    assert "value.rounded" in {note.code for note in seen.notes}
+
+
 def test_the_recipe_of_columns_called_the_same_is_replayed(store: DuckDBStore, write: Write) -> None:
     rows = "no,n,n\n1,2,x\n3,4,y\n"
     first = store.land(write(rows), PLACE, Reading(tolerant=True), key=None)

@@ -7,6 +7,7 @@ import hashlib
 import io
 from itertools import pairwise
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -70,6 +71,14 @@ def test_chunks_do_not_change_what_is_accepted(data: bytes, points: list[int]) -
 def test_chunks_do_not_matter_to_good_files(data: bytes, points: list[int]) -> None:
     assert len(outcome([data])) == 3
     assert outcome(cut(data, points)) == outcome([data])
+
+
+@pytest.mark.parametrize("at", range(4, 14))
+def test_a_rounded_identifier_is_noticed_however_it_is_cut(at: int) -> None:
+    scan, data = Scan(), b"id\n5.10104E+17\n6\n"
+    scan.feed(data[:at])
+    scan.feed(data[at:])
+    assert scan.rounded
 
 
 @settings(max_examples=1_000)
