@@ -37,7 +37,7 @@ def build(entries: int) -> None:
     from shudu.ledger.models import Disclosure, Entry, HashTile, Log, TreeHead
     from shudu.ledger.note import Checkpoint, sign
     from shudu.ledger.queries import _tiles
-    from shudu.ledger.sequencer import signer
+    from shudu.ledger.signing import in_force, signer
     from shudu.ledger.tiles import WIDTH, hashes_from, holding
     from shudu.policy import clock
 
@@ -85,7 +85,7 @@ def build(entries: int) -> None:
             peaks += node(bit, start >> bit)
             start += 1 << bit
     root = root_of(entries, node)
-    note = str(sign(str(Checkpoint(log.origin, entries, root)), signer(log)))
+    note = str(sign(str(Checkpoint(log.origin, entries, root)), *map(signer, in_force(log, entries))))
     TreeHead.objects.create(log=log, size=entries, root=root, frontier=peaks, checkpoint=note, time=clock.now())
 
 
