@@ -9,9 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib import import_module
+from typing import cast
 
 from django.apps import apps
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations import RunPython
+from django.db.migrations.state import StateApps
 
 from shudu.agreements.models import Agreement, Offer, OfferLine
 from shudu.catalog.models import Asset, AssetAudienceSize
@@ -90,7 +93,7 @@ def _fill(*names: str) -> None:
     for name in names:
         for operation in import_module(f"shudu.{name}").Migration.operations:
             if isinstance(operation, RunPython):
-                operation.code(apps, None)
+                operation.code(cast(StateApps, apps), cast(BaseDatabaseSchemaEditor, None))
 
 
 def _offers(chance: random.Random, assets: Sequence[Asset], number: int) -> list[Offer]:

@@ -65,7 +65,7 @@ def cost_of(work: Callable[[], dict[str, Any] | None]) -> Cost:
 
 def least(module: str, kind: str, size: int, *words: object) -> Cost:
     """The cost a fresh `python -m bench.<module> -- kind size …` reports; of three tries, if short, the cheapest."""
-    tries = []
+    tries: list[Cost] = []
     while len(tries) < (1 if size >= 1_000_000 else 3) and sum(cost.wall for cost in tries) < 10:
         command = [sys.executable, "-m", f"bench.{module}", "--", kind, str(size), *map(str, words)]
         done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)

@@ -82,7 +82,7 @@ def protected(place: Path, rows: int) -> Cost:
         cost = cost_of(lambda: kept.append(read_scores(sandbox().run(spec), rows, output)))
     groups = release_rows(rows)
     wanted = ReleaseSpec("key", ("contract", "district"), frozenset({"contract", "district"}))
-    after = cost_of(lambda: release(kept[0], groups, wanted) and None)
+    after = cost_of(lambda: {"released": release(kept[0], groups, wanted)})
     return Cost(
         cost.cpu, cost.wall, cost.peak_mb, {"check": checked, "release": after.cpu, "sum": float(kept[0].sum())}
     )

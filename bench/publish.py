@@ -103,8 +103,9 @@ def by_postgresql(source: Path, place: Path) -> Cost:
     server = subprocess.Popen(started, stderr=subprocess.DEVNULL, **as_server)  # type: ignore[call-overload]
 
     def tell(sql: str) -> str:
-        asked = [programs / "psql", "-h", place, "-U", "bench", "-d", "postgres", "-qAtc", sql]
-        return subprocess.run(asked, capture_output=True, text=True, check=True).stdout
+        asked = [str(programs / "psql"), "-h", str(place), "-U", "bench", "-d", "postgres", "-qAtc", sql]
+        done = subprocess.run(asked, capture_output=True, text=True, check=True)
+        return done.stdout
 
     while subprocess.run([programs / "pg_isready", "-q", "-h", place], check=False).returncode:
         time.sleep(0.05)

@@ -7,6 +7,7 @@ import random
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ._measure import Cost, folder, least, open_house, report, said, sizes
@@ -81,11 +82,11 @@ def child(assets: int) -> Cost:
             assert queries.count(actor) == len(seen)
             found[name] = {"seen": len(seen)}
             works[name] = {
-                "list": lambda who=actor: queries.newest(who, PAGE),
-                "page": lambda who=actor: queries.newest(who, PAGE, before=middle),
-                "count": lambda who=actor: queries.count(who),
-                "common": lambda who=actor: queries.newest(who, PAGE, words="数据"),
-                "rare": lambda who=actor: queries.newest(who, PAGE, words=rare),
+                "list": partial(queries.newest, actor, PAGE),
+                "page": partial(queries.newest, actor, PAGE, before=middle),
+                "count": partial(queries.count, actor),
+                "common": partial(queries.newest, actor, PAGE, words="数据"),
+                "rare": partial(queries.newest, actor, PAGE, words=rare),
             }
         for what in WORK:
             for name, cost in milliseconds({name: work[what] for name, work in works.items()}).items():
