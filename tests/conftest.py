@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import django
+import hypothesis
 import pytest
 from django.conf import settings
 
@@ -28,6 +29,11 @@ for _name in ("home", "keys"):
 django.setup()  # here, so that the conftests of rooms can import models
 if str(settings.HOME) != os.environ["SHUDU_HOME"]:
     raise RuntimeError("Django was told of another home before this one was made; two processes would share it")
+
+
+# How long an example takes says how busy the machine is; what must be quick is measured elsewhere.
+hypothesis.settings.register_profile("house", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("house")
 
 
 def pytest_configure(config: pytest.Config) -> None:

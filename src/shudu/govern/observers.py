@@ -26,6 +26,10 @@ class Quiet:
         return {}
 
     @property
+    def ranges(self) -> Mapping[str, str]:
+        return {}
+
+    @property
     def distinct(self) -> Mapping[str, str]:
         return {}
 

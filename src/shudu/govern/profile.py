@@ -29,6 +29,7 @@ LONGEST = 64
 QUANTILES = tuple(number / 20 for number in range(21))
 _NUMBERS = ("BIGINT", "DOUBLE", "DECIMAL", "HUGEINT", "INTEGER", "FLOAT")
 _MOMENTS = ("DATE", "TIMESTAMP")
+_UNKEPT = ("TIMESTAMP WITH TIME ZONE", "HUGEINT", "BOOLEAN")  # of which no file's statistics tell the range
 
 
 class ProfileObserver(Quiet):
@@ -49,7 +50,7 @@ class ProfileObserver(Quiet):
             asked[f"count {number}"] = f"count({name})"
             if _is_text(column):
                 asked[f"min {number}"], asked[f"max {number}"] = f"min(length({name}))", f"max(length({name}))"
-            elif _has_range(column):
+            elif column.type in _UNKEPT:
                 # The engine hands moments with a zone to Python by way of a library we do not have.
                 name = f"timezone('UTC', {name})" if column.type == "TIMESTAMP WITH TIME ZONE" else name
                 asked[f"min {number}"], asked[f"max {number}"] = f"min({name})", f"max({name})"
@@ -57,6 +58,15 @@ class ProfileObserver(Quiet):
                 some = f"CASE WHEN file_row_number < {HEAD} OR file_row_number % {NTH} = 0 THEN {name}::DOUBLE END"
                 asked[f"quantiles {number}"] = f"approx_quantile({some}, {list(QUANTILES)})"
         return asked
+
+    @property
+    def ranges(self) -> Mapping[str, str]:
+        return {
+            f"{end} {number}": f"{end}({quoted(column.name)})"
+            for number, column in enumerate(self._columns)
+            if _has_range(column) and column.type not in _UNKEPT
+            for end in ("min", "max")
+        }
 
     @property
     def distinct(self) -> Mapping[str, str]:

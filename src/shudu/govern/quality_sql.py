@@ -27,7 +27,7 @@ def blank(column: Column) -> str:
 def filled(columns: Iterable[Column]) -> str:
     """How many cells have a value. Not a sum of `blank`: counting is ten times cheaper than adding up conditions."""
     counts = (
-        f"count({name}) - count_if({name} = '')" if column.type == "VARCHAR" else f"count({name})"
+        f"count(nullif({name}, ''))" if column.type == "VARCHAR" else f"count({name})"
         for column in columns
         for name in [quoted(column.name)]
     )

@@ -152,7 +152,9 @@ def typed(c: str, column: Candidates, tried: str = "") -> str:
     value = SPELLINGS[spelled].value.replace("$c", c) if spelled in SPELLINGS else f"CAST({c} AS {type_})"
     spelled_nothing = f" OR {c} IN ({', '.join(map(literal, column.nulls))})" if column.nulls else ""
     quick = ""
-    if spelled in _QUICK:
+    if spelled == "BOOLEAN":
+        quick = f"WHEN {c} = 'true' THEN true WHEN {c} = 'false' THEN false "
+    elif spelled in _QUICK:
         value = tried or f"TRY_CAST({c} AS {type_})"
         quick = f"WHEN {_QUICK[spelled].replace('$c', c).replace('$v', value)} THEN {value} "
     return (

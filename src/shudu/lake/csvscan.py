@@ -23,7 +23,7 @@ from shudu.policy.types import Invalid, Text
 from . import rounding
 from .csvhead import not_utf8, refuse
 
-CHUNK = 1 << 20
+CHUNK = 1 << 18  # what is counted in it stays in the processor's cache
 MAX_RECORD = 2_000_000
 _COMMA, _NEWLINE, _RETURN, _QUOTE = b',\n\r"'
 _EDGE = np.zeros(256, dtype=np.bool_)

@@ -35,7 +35,7 @@ ROW_GROUP_BYTES = 64 << 20
 FIRST_ROWS = 64
 SPELLED_ROWS = 4_096
 SAMPLE_ROWS = 16_384
-SAMPLE_BYTES = 1 << 20
+SAMPLE_BYTES = 1 << 19
 
 Statistics = Mapping[str, Mapping[str, str]]
 
@@ -219,12 +219,12 @@ def _write_typed(
     return guess, rows, stats
 
 
-def _as_text(source: Source) -> str:
+def _as_text(source: Source, options: str = "") -> str:
     columns = ", ".join(f"'{raw(number)}': 'VARCHAR'" for number in range(len(source.names)))
     return (
         f"read_csv({literal(str(source.path))}, auto_detect = false, header = true, columns = {{{columns}}},"
         f" delim = {literal(source.delimiter)}, quote = '\"', escape = '\"', compression = 'none', strict_mode = true,"
-        f" allow_quoted_nulls = false, max_line_size = {csvscan.MAX_RECORD})"
+        f" allow_quoted_nulls = false, max_line_size = {csvscan.MAX_RECORD}{options})"
     )
 
 
@@ -233,9 +233,10 @@ def _guess(connection: duckdb.DuckDBPyConnection, source: Source, typing: Typing
     rows = max(16, min(SAMPLE_ROWS, int(SAMPLE_BYTES / source.row_bytes)))
     width = len(source.names)
     names = ", ".join(raw(number) for number in range(width))
+    head = _as_text(source, f", buffer_size = {2 * csvscan.MAX_RECORD}")  # else 32 MB are parsed for a few rows
     connection.execute(
         f"CREATE TEMP TABLE sample AS SELECT * FROM (SELECT r, unnest(range({width})) AS c, unnest([{names}]) AS value"
-        f" FROM (SELECT row_number() OVER () AS r, * FROM (SELECT * FROM {_as_text(source)} LIMIT {rows})))"
+        f" FROM (SELECT row_number() OVER () AS r, * FROM (SELECT * FROM {head} LIMIT {rows})))"
         " WHERE value IS NOT NULL"
     )
     plain = tuple(each for each in typing.ladder if each in LADDER)

@@ -278,6 +278,7 @@ class Observer(Protocol):
     """Sees one new table before it is published.
 
     `aggregates` maps names to SQL aggregates over the table's columns; all observers' are computed in one scan.
+    `ranges` maps names to `min` and `max` of columns as they stand, which files tell of themselves without a scan.
     `distinct` maps names to columns whose different values, NULL aside, are to be counted: exactly where the lake finds
     them few, approximately (HyperLogLog) where not.
     `cells` asks how many cells of some columns of text fulfil a condition; the lake counts them where that is cheapest.
@@ -289,6 +290,9 @@ class Observer(Protocol):
 
     @property
     def aggregates(self) -> Mapping[str, str]: ...
+
+    @property
+    def ranges(self) -> Mapping[str, str]: ...
 
     @property
     def distinct(self) -> Mapping[str, str]: ...
