@@ -244,7 +244,7 @@ def test_a_damaged_database_is_said_in_words(tmp_path: Path) -> None:
     console = Console(tmp_path, fresh=True)
     console.do("init")
     (console.home / "shudu.sqlite3").write_bytes(b"no database" * 1000)
-    assert console.refused("orgs", "list") == "home.rows"
+    assert console.refused("orgs", "list") == "home.damaged"
 
 
 def test_nobody_else_reads_the_rows(tmp_path: Path) -> None:

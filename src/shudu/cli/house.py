@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import signal
@@ -56,8 +57,13 @@ def _make_folders(options: Options) -> None:
             _make_durable(folder, again=not (options.home / ".schema").exists())
         if options.database_url:
             return
-        # Ours alone, even in a folder somebody made beforehand: SQLite gives its journals the mode of its file.
-        os.close(os.open(options.home / "shudu.sqlite3", os.O_RDWR | os.O_CREAT, 0o600))
+        # Ours alone, even in a folder somebody made beforehand: SQLite gives its journals the mode of its file. One
+        # that is there is not opened: closing it would drop the locks of any connection this process has.
+        rows = options.home / "shudu.sqlite3"
+        with suppress(FileExistsError):
+            os.close(os.open(rows, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        if not os.access(rows, os.R_OK | os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(rows))
     except OSError as error:
         raise _unusable(options, error) from error
 

@@ -15,6 +15,7 @@ from shudu.policy.types import Invalid, Text
 HEAD_BYTES = 1 << 20
 MAX_COLUMNS = 1_000
 MAX_NAME = 200
+ROW_NUMBER = "file_row_number"  # what the engine calls the place of a row in its file
 
 _BINARY = (
     (b"PK\x03\x04", Text("Excel 工作簿（XLSX）或 ZIP 压缩包", "an Excel workbook (XLSX) or a ZIP archive")),
@@ -142,6 +143,13 @@ def _check_names(names: tuple[str, ...]) -> None:
     for number, name in enumerate(names, 1):
         if not name:
             raise refuse(f"第 {number} 列没有列名。", f"Column {number} has no name.", row=1, remedy=remedy)
+        if name.lower() == ROW_NUMBER:
+            raise refuse(
+                f"列名“{name}”为存储引擎所用。",
+                f"The name “{name}” is the storage engine's own.",
+                row=1,
+                remedy=remedy,
+            )
         if len(name) > MAX_NAME:
             raise refuse(
                 f"第 {number} 列的列名超过 {MAX_NAME} 个字符。",

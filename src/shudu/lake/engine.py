@@ -156,7 +156,9 @@ def no_space() -> Unavailable:
 
 
 def in_words(error: duckdb.Error) -> ShuduError:
-    """What went wrong in the machine, without the engine's own words."""
+    """What went wrong in the machine, without the engine's own words. Raises RuntimeError when it is SQL of ours."""
+    if isinstance(error, duckdb.BinderException | duckdb.CatalogException | duckdb.ParserException):
+        raise RuntimeError(f"the engine does not take our SQL: {type(error).__name__}") from None
     said = str(error)
     if any(words in said for words in _NO_SPACE_WORDS):
         return no_space()

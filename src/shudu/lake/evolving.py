@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from shudu.policy.types import Invalid, Text
 
+from . import layout
 from .coltypes import GENEROUS, TEXT
 from .recipe import ColumnRecipe, Evolution, Recipe
 from .types import Column, field_ids
@@ -62,6 +63,8 @@ def target(
         if name not in there:
             raise _wrong(f"文件中没有要新增的列“{name}”", f"the file lacks the column to add, “{name}”", name)
         made.append(replace(there[name], field=number))
+    if unusable := [name for name in evolution.rename.values() if not layout.usable(name)]:
+        raise _wrong(f"列名“{unusable[0]}”不可用", f"no column can be called “{unusable[0]}”", unusable[0])
     seen: set[str] = set()
     for column in made:
         if column.name.lower() in seen:

@@ -17,7 +17,7 @@ import duckdb
 
 from shudu.policy.types import Invalid, Text
 
-from . import apart, rounding
+from . import apart, layout, rounding
 from .coltypes import GENEROUS, TEXT, Candidates, literal, misfit, quoted, raw, typed
 from .deciding import Ask, narrowed, settled
 from .engine import KEY_NAME, one
@@ -125,6 +125,14 @@ def _matched(there: Sequence[ColumnRecipe], reading: Reading) -> tuple[list[tupl
     told = reading.recipe.columns
     if not told:
         return list(enumerate(there)), []
+    taken: set[str] = set()
+    for column in told:
+        name = column.name
+        if name.lower() in taken or not layout.usable(name):
+            raise _changed(
+                f"配方中的列名“{name}”重复或不可用。", f"The recipe's name “{name}” is repeated or unusable."
+            )
+        taken.add(name.lower())
     numbers: dict[str, list[int]] = {}
     for number, column in enumerate(there):
         numbers.setdefault(column.source, []).append(number)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from shudu.policy.types import Invalid, Text
 
-from .csvhead import DECEPTIVE, MAX_COLUMNS, MAX_NAME
+from .csvhead import DECEPTIVE, MAX_COLUMNS, MAX_NAME, ROW_NUMBER
 from .recipe import Note
 
 Cells = Sequence[str | None]
@@ -122,6 +122,12 @@ def settle(
     units = tuple(unit_in(name) for name in names)
     sources = tuple(raw[position] for position in kept)
     return Layout(tuple(header), header[-1] + 1, sources, names, units, kept, (*notes, *more))
+
+
+def usable(name: str) -> bool:
+    """May a column be called so, by whoever names it in a recipe?"""
+    hidden = any(sign in DECEPTIVE or unicodedata.category(sign) == "Cc" for sign in name)
+    return name == clean(name) != "" and name.lower() != ROW_NUMBER and len(name) <= MAX_NAME and not hidden
 
 
 def checked_names(given: Sequence[str], *, tolerant: bool) -> tuple[tuple[str, ...], list[Note]]:
@@ -241,7 +247,14 @@ def _names(
             name = f"column_{column + 1}"
             said = Text(f"第 {column + 1} 列没有列名，记作 {name}。", f"Column {column + 1} had no name: {name}.")
             notes.append(Note.of("header.unnamed", said, column=column + 1))
-        if len(name) > MAX_NAME or any(sign in DECEPTIVE or unicodedata.category(sign) == "Cc" for sign in name):
+        if name.lower() == ROW_NUMBER:
+            name = f"{name}_"
+            said = Text(
+                f"第 {column + 1} 列的列名“{given}”为存储引擎所用，记作 {name}。",
+                f"The name of column {column + 1}, “{given}”, is the storage engine's own: it became {name}.",
+            )
+            notes.append(Note.of("header.reserved", said, column=column + 1))
+        if not usable(name):
             raise _invalid(
                 "publish.header",
                 f"第 {column + 1} 列的列名过长，或含有不可见字符。",

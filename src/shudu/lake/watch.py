@@ -129,7 +129,7 @@ def _different(connection: duckdb.DuckDBPyConnection, table: str, names: Sequenc
     if not names:
         return {}
     groups = (
-        f"(SELECT count(v) FROM (SELECT {quoted(name)} AS v FROM {table} GROUP BY v LIMIT {FEW + 2}))" for name in names
+        f"(SELECT count(v) FROM (SELECT {quoted(name)} AS v FROM {table} GROUP BY 1 LIMIT {FEW + 2}))" for name in names
     )
     found = dict(zip(names, one(connection, f"SELECT {', '.join(groups)}"), strict=True))
     many = [name for name, count in found.items() if count > FEW]
@@ -163,11 +163,12 @@ def _cells(
     ]
     found = {(name, what): 0 for name, what, _, _ in asked}
     different = {}
+    # By position: a table may have a column called v itself.
     for column in few:
         tests = [(name, what, holds) for name, what, about, holds in asked if about == column]
         held = "".join(f", ({holds.replace('$c', 'v')}) IS true" for _, _, holds in tests)
         groups = connection.execute(
-            f"SELECT v, n{held} FROM (SELECT {quoted(column)} AS v, count(*) AS n FROM {table} GROUP BY v"
+            f"SELECT v, n{held} FROM (SELECT {quoted(column)} AS v, count(*) AS n FROM {table} GROUP BY 1"
             f" LIMIT {2 * FEW}) WHERE v IS NOT NULL ORDER BY v"
         ).fetchall()
         if len(groups) >= 2 * FEW - 1:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from shudu.lake import queries
 from shudu.lake.store import DuckDBStore
 from shudu.lake.types import Place, Reading, Recipe, Report
 from shudu.policy.types import ShuduError
@@ -124,6 +126,8 @@ REFUSED: dict[str, tuple[str, Content, dict[str, Any], str, dict[str, Any]]] = {
     "a DBF number too wide": ("a.dbf", lambda: odd.dbf(C, [b" 0028******"]), {}, "row.value", {"row": 1}),
     "a geometry that crosses itself": ("a.geojson", lambda: odd.collection((SQUARE, {"n": 1}), (BOWTIE, {"n": 2})), {}, "row.geometry", {"row": 2}),
     "GeoJSON cut": ("a.geojson", lambda: odd.collection((SQUARE, {"n": 1}))[:-40], {}, "publish.damaged", {}),
+    "a recipe that calls two columns the same": ("a.csv", b"no,x\n1,2\n", {"recipe": Recipe(columns=({"source": "no", "name": "x"}, {"source": "x", "name": "X"}))}, "publish.recipe", {}),
+    "a recipe with a name that turns": ("a.csv", b"no\n1\n", {"recipe": Recipe(columns=({"source": "no", "name": "a\u202eb"},))}, "publish.recipe", {}),
     "a recipe for another file": ("a.csv", b"no\n1\n", {"recipe": Recipe(columns=({"source": "x", "name": "x"},))}, "publish.recipe", {}),
     "a header row that is not there": ("a.csv", b"no\n1\n", {"recipe": Recipe(header_rows=(9,))}, "publish.header", {"row": 9}),
     "nothing left": ("a.csv", b"no,v\n1\n", {"tolerant": True}, "publish.empty", {}),
@@ -141,6 +145,8 @@ TAKEN: dict[str, tuple[str, Content, dict[str, Any], list[dict[str, Any]], set[s
     "some identity numbers rounded": ("a.csv", b"id\n5.10104E+17\n510104199003071237\n", {}, [{"id": "5.10104E+17"}, {"id": "510104199003071237"}], {"value.rounded"}, {}),
     "measured values": ("a.csv", b"v\n5.1e+17\n6.022E+23\n1.5E+10\n", {}, [{"v": 5.1e17}, {"v": 6.022e23}, {"v": 1.5e10}], set(), {}),
     "values declared as measured": ("a.csv", b"v\n5.1E+17\n", {"recipe": Recipe(columns=({"source": "v", "name": "v", "type": "DOUBLE"},))}, [{"v": 5.1e17}], {"value.rounded"}, {}),
+    "names we use ourselves": ("a.csv", b"V,n,c0,v0,k\n1,x,a,b,c\n2,x,a,b,d\n", {}, [{"V": n, "n": "x", "c0": "a", "v0": "b", "k": k} for n, k in ((1, "c"), (2, "d"))], set(), {}),
+    "the engine's own name": ("a.csv", b"File_Row_Number,x\n7,a\n", {}, [{"File_Row_Number_": 7, "x": "a"}], {"header.reserved"}, {}),
     "names missing, tolerant": ("a.csv", b"no,,no\n1,2,3\n", {"tolerant": True}, [{"no": 1, "column_2": 2, "no_2": 3}], {"header.unnamed", "header.repeated"}, {}),
     "a real table of statistics": ("a.xlsx", lambda: odd.book(("表1", STATS), merged=["A1:D1", "B3:C3", "A3:A4", "D3:D4"]), {},
         [{"区县": "锦江区", "人口_男": 10, "人口_女": 11, "产值（亿元）": 1.5}, {"区县": "青羊区", "人口_男": 20, "人口_女": 21, "产值（亿元）": 2.5}],
@@ -215,7 +221,8 @@ def test_refused(name: str, store: DuckDBStore, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", TAKEN)
 def test_taken(name: str, store: DuckDBStore, tmp_path: Path) -> None:
     file, content, reading, rows, notes, reasons = TAKEN[name]
-    stored = store.land(made(content, file, tmp_path), PLACE, Reading(**reading), key=None)
+    observed = replace(store, observers=queries.store().observers)  # whatever the columns are called
+    stored = observed.land(made(content, file, tmp_path), PLACE, Reading(**reading), key=None)
     report = Report(**stored.report)
     found = pq.read_table(store.home / stored.files[0].path).to_pylist()
     assert [{key: row[key] for key in rows[0]} for row in found] == rows

@@ -222,6 +222,7 @@ class EvolutionContract:
             ({"drop": ["no"]}, "version.evolution"),
             ({"rename": {"no": "id"}}, "version.evolution"),
             ({"rename": {"nothing": "id"}}, "version.evolution"),
+            ({"rename": {"name": "File_Row_Number"}}, "version.evolution"),
         ],
     )
     @pytest.mark.parametrize("mode", list(Mode))
