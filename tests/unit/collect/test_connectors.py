@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from shudu.collect.sources.port import Field, Since, watermark
 from shudu.lake import queries as lake
 from shudu.lake.types import EVERYTHING
 from shudu.policy.models import Outbox
-from shudu.policy.types import Conflict, Invalid, NotFound, Refused, ShuduError
+from shudu.policy.types import Conflict, Invalid, NotFound, Refused, ShuduError, Unavailable
 from shudu.runs.worker import spread_news
 from unit.collect import zoo
 from unit.collect.conftest import SECRET, Database, Market, allow
@@ -119,7 +120,8 @@ def test_what_goes_wrong_is_said_and_the_password_never(
         wrong["source.unreachable"] = database.added(market, database="nosuch")
     else:
         wrong["source.refused"] = database.added(market, password=f"{SECRET}x")
-        allow(monkeypatch, f"{database.place},127.0.0.1:{database.port}")
+        allow(monkeypatch, f"{database.place},/nobody/listens,127.0.0.1:{database.port}")
+        wrong["source.unreachable"] = database.added(market, host="/nobody/listens")
         wrong["source.tls"] = database.added(market, host="127.0.0.1", tls="require")
     for code, source in wrong.items():
         feed = database.opened(market, source, "nothing")
@@ -133,6 +135,20 @@ def test_what_goes_wrong_is_said_and_the_password_never(
     assert SECRET not in str(list(Outbox.objects.values()))
     assert SECRET not in str(list(Source.objects.values()))
     assert queries.way(good).endpoint.password == SECRET
+
+
+def test_a_password_for_a_socket_is_told_to_nobody_else(
+    maria: Database, market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The driver tries 127.0.0.1 after a socket that refused it."""
+    allow(monkeypatch, maria.host)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        other.setblocking(False)
+        source = maria.added(market, port=other.getsockname()[1], password="wrong")
+        with pytest.raises(Unavailable, match=r"source\.refused"):
+            queries.tables(market.provider, source.id)
+        with pytest.raises(BlockingIOError):
+            other.accept()
 
 
 def test_limits_hold(database: Database, market: Market, tmp_path: Path) -> None:

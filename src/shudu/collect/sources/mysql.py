@@ -10,11 +10,14 @@ value and counted; DECIMAL beyond 38 digits, TIME (which may exceed a day), SET,
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 
-from .port import Endpoint, Field, Limits, Since, Table, no_table, watermark
+from shudu.policy.types import Unavailable
+
+from .port import Endpoint, Field, Limits, Since, Table, failure, no_table, watermark
 from .scanned import Scanned
 
 _SSL = {"off": "disabled", "require": "required", "verify": "verify_identity"}
@@ -51,14 +54,22 @@ class MySQLSource:
         }
         if endpoint.tls == "verify":
             secret["SSL_CA"] = endpoint.roots
-        if endpoint.host.startswith("/"):
-            secret |= {"HOST": "localhost", "SOCKET": endpoint.host, "SSL_MODE": "disabled"}
+        local = endpoint.host.startswith("/")
+        if local:
+            # The extension tries 127.0.0.1 where a socket let it not in: at a port where nobody hears the password.
+            secret |= {"HOST": "localhost", "PORT": "1", "SOCKET": endpoint.host, "SSL_MODE": "disabled"}
         settings = {
             "mysql_session_time_zone": "+00:00",
             "mysql_tinyint1_as_boolean": "false",
             "mysql_query_timeout_max_ms": str(limits.seconds * 1_000),
         }
-        self._there = Scanned("mysql", "mysql", driver, secret, settings)
+        try:
+            self._there = Scanned("mysql", "mysql", driver, secret, settings)
+        except Unavailable as error:
+            # Of two tries it tells the second one's fate alone.
+            if local and error.code == "source.unreachable" and _answers(endpoint.host):
+                raise failure("mysql", "access denied for user") from None
+            raise
 
     def tables(self) -> list[Table]:
         found = self._there.ask(
@@ -91,6 +102,17 @@ class MySQLSource:
 
     def close(self) -> None:
         self._there.close()
+
+
+def _answers(place: str) -> bool:
+    """Does anybody listen at this socket?"""
+    with socket.socket(socket.AF_UNIX) as line:
+        line.settimeout(5.0)
+        try:
+            line.connect(place)
+        except OSError:
+            return False
+    return True
 
 
 def _typed(number: int, each: Field) -> str:
