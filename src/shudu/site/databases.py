@@ -14,7 +14,6 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from shudu.catalog import queries as catalog
 from shudu.collect import actions, queries
-from shudu.collect.queries import Feed
 from shudu.collect.types import AddSource, OpenFeed, Survey
 from shudu.identity import queries as identity
 from shudu.policy.types import Actor, ShuduError, Text
@@ -234,8 +233,7 @@ def feed(request: HttpRequest, actor: Actor, feed_id: str) -> HttpResponse:
 
 
 def _feed(request: HttpRequest, actor: Actor, feed_id: str, error: ShuduError | None = None) -> HttpResponse:
-    row = queries.feed(actor, feed_id)
-    context = _standing(request, actor, row) | (again(error) if error else {})
+    context = _standing(request, actor, feed_id) | (again(error) if error else {})
     return render(request, "feed.html", context, status=status_of(error) if error else 200)
 
 
@@ -243,14 +241,18 @@ def _feed(request: HttpRequest, actor: Actor, feed_id: str, error: ShuduError | 
 @acts
 def progress(request: HttpRequest, actor: Actor, feed_id: str) -> HttpResponse:
     """The live part of a feed's page, asked for again while a refresh goes on."""
-    return render(request, "part/feed.html", _standing(request, actor, queries.feed(actor, feed_id)))
+    return render(request, "part/feed.html", _standing(request, actor, feed_id))
 
 
-def _standing(request: HttpRequest, actor: Actor, row: Feed) -> dict[str, Any]:
+def _standing(request: HttpRequest, actor: Actor, feed_id: str) -> dict[str, Any]:
+    # A refresh may end between two reads. Whether it goes on is read first: of one that has ended all is shown, and one
+    # that ends meanwhile is asked about again. The feed is read last: a version made has its asset there.
+    row = queries.feed(actor, feed_id)
+    standing = queries.standing(row)
     page = newest(request, queries.refreshes(row), name="runs", limit=20)
     made = runs.versions_made(run.id for run in page.rows)
+    row = queries.feed(actor, feed_id)
     numbers = catalog.numbers(made.values())
-    standing = queries.standing(row)
     return {
         "feed": row,
         "own": row.owner == actor.party,

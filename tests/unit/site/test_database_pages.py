@@ -1,4 +1,5 @@
-"""Pages about databases, against a real PostgreSQL: add, look, open a feed, refresh, a failure said; no password."""
+"""Pages about databases, against a real PostgreSQL, the way through them against a real MariaDB as well: add, look,
+open a feed, refresh, a failure said; no password."""
 
 from __future__ import annotations
 
@@ -7,23 +8,31 @@ from typing import Any
 
 import pytest
 from django.contrib.sessions.models import Session
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
 from shudu.collect import queries
 from shudu.collect.models import Feed, Source
 from shudu.policy.models import Outbox
-from shudu.runs.models import Run
+from shudu.runs.models import Run, RunOutput
 from shudu.runs.worker import settle
-from unit.collect.conftest import SECRET, Database, allow, postgres
+from unit.collect.conftest import SECRET, Database, allow, maria, postgres
 
 from .conftest import PASSWORD
 from .test_pages import check_languages
 
-__all__ = ["postgres"]
+__all__ = ["maria", "postgres"]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NAMES = ("锦江数据有限公司", "业务库", "来源客户")
+EACH = pytest.mark.parametrize("database", ["postgres", "maria"], indirect=True)
+MOMENT = {"postgresql": "timestamptz", "mysql": "datetime(6)"}
+# A table that the source's user may not read.
+HIDDEN = {
+    "postgresql": "CREATE TABLE IF NOT EXISTS hidden (id int); REVOKE ALL ON hidden FROM reader",
+    "mysql": "CREATE DATABASE IF NOT EXISTS elsewhere; CREATE TABLE IF NOT EXISTS elsewhere.hidden (id int)",
+}
 
 
 class Steward:
@@ -49,10 +58,18 @@ class Steward:
 
     def added(self, **other: str) -> str:
         told = {
-            "name": "业务库", "kind": "postgresql", "host": self.database.host, "database": "city", "user": "reader",
-            "password": SECRET, "tls": "off",
+            "name": "业务库", "kind": self.database.kind, "host": self.database.host, "database": "city",
+            "user": "reader", "password": SECRET, "tls": "off",
         }  # fmt: skip
         return self.post("/sources/new/", **{**told, **other})
+
+    def opened(self, source: str, **other: Any) -> str:
+        """The page of a feed whose first run waits."""
+        return self.post(f"{source}feed/", **{**FORM, "table": self.table, **other})
+
+    @property
+    def table(self) -> str:
+        return f"{self.database.prefix}clients"
 
     def looked(self, source: str, table: str = "") -> str:
         place = self.post(f"{source}survey/", table=table)
@@ -63,37 +80,50 @@ class Steward:
 
 
 @pytest.fixture
-def steward(member: str, postgres: Database, monkeypatch: pytest.MonkeyPatch) -> Steward:
-    allow(monkeypatch, postgres.place)
-    postgres.do("DROP TABLE IF EXISTS clients")
-    postgres.do("CREATE TABLE clients (id bigint PRIMARY KEY, name text, changed timestamptz NOT NULL)")
-    postgres.do("INSERT INTO clients VALUES (1, '甲', '2026-03-01'), (2, '乙', '2026-03-02')")
-    return Steward(member, postgres)
+def database(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Database:
+    """PostgreSQL, or the kind a test asks for; allowed by the operating company."""
+    found: Database = request.getfixturevalue(getattr(request, "param", "postgres"))
+    allow(monkeypatch, found.place)
+    return found
+
+
+@pytest.fixture
+def steward(member: str, database: Database) -> Steward:
+    database.do("DROP TABLE IF EXISTS clients")
+    database.do(
+        f"CREATE TABLE clients (id bigint PRIMARY KEY, name text, changed {MOMENT[database.kind]} NOT NULL);"
+        "INSERT INTO clients VALUES (1, '甲', '2026-03-01'), (2, '乙', '2026-03-02')"
+    )
+    return Steward(member, database)
 
 
 FORM = {
-    "table": "public.clients", "title": "来源客户", "entity_key": "id", "mode": "upsert", "watermark": "changed",
+    "title": "来源客户", "entity_key": "id", "mode": "upsert", "watermark": "changed",
     "every": "1440", "level": "L2", "origin": "real", "update_cycle": "3",
 }  # fmt: skip
 
 
+@EACH
 def test_from_a_database_to_a_table_that_keeps_itself_current(
     steward: Steward, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
+    table = steward.table
+    steward.database.do(HIDDEN[steward.database.kind])
     assert "还没有来源库" in steward.get("/sources/")
     source = steward.added()
     assert "还没有查看过" in steward.get(source)
     page = steward.looked(source)
-    assert "public.clients" in page
-    assert "public.hidden" not in page
-    form = steward.get(f"{source}feed/?table=public.clients")
+    assert f"<code>{table}</code>" in page
+    assert "hidden</code>" not in page
+    form = steward.get(f"{source}feed/?table={table}")
     assert "查看它的列" in form
     assert "entity_key" not in form, "nothing to choose from before its columns are known"
-    form = steward.looked(source, "public.clients")
+    form = steward.looked(source, table)
+    assert f"<code>{table}</code>" in form
     assert form.count('value="changed"') == 3  # as the key, as the watermark, among the columns
     assert form.count('value="name"') == 2, "text carries no watermark"
-    feed = steward.post(f"{source}feed/", **FORM)
+    feed = steward.opened(source)
     assert "正在读取来源表" in steward.get(feed)
     assert 'hx-trigger="every 1s"' in steward.get(f"{feed}progress/")
     row = Feed.objects.get()
@@ -130,7 +160,7 @@ def test_from_a_database_to_a_table_that_keeps_itself_current(
     for run in Run.objects.all():
         assert "未知代码" not in steward.get(reverse("run", args=[run.id])), "what comes in has no purpose to doubt"
     assert "先停止这些供数" in steward.post(f"{source}close/", status=409)
-    for path in (feed, asset, "/sources/", source, f"{source}feed/?table=public.clients"):
+    for path in (feed, asset, "/sources/", source, f"{source}feed/?table={table}"):
         check_languages(steward.client, path, NAMES)
     steward.get("/?lang=zh")
     steward.post(f"{feed}close/")
@@ -146,10 +176,42 @@ def test_from_a_database_to_a_table_that_keeps_itself_current(
         assert "S3cret" not in told
 
 
+def test_a_refresh_that_ends_while_its_page_is_made(steward: Steward) -> None:
+    """Between whichever two reads: the page asks again, or shows what came of it."""
+    source = steward.added()
+    steward.looked(source, steward.table)
+    feed = steward.opened(source)
+    going = Run.objects.get(kind="collection")
+    settle(going.id)
+    ended, output, row = Run.objects.get(pk=going.id), RunOutput.objects.get(run=going), Feed.objects.get()
+    reads, at = 1, 0
+    while at < reads:
+        going.save()
+        output.delete()
+        Feed.objects.update(asset="")
+        reads = 0
+
+        def between(execute: Any, sql: str, params: Any, many: bool, context: Any, at: int = at) -> Any:
+            nonlocal reads
+            reads += 1
+            if reads == at + 1:
+                row.save(update_fields=["asset"])
+                ended.save()
+                output.save(force_insert=True)
+            return execute(sql, params, many, context)
+
+        with connection.execute_wrapper(between):
+            page = steward.get(f"{feed}progress/")
+        assert "第 1 版" in page or 'hx-trigger="every 1s"' in page, f"it ended before read {at}"
+        at += 1
+    assert at > 5
+
+
+@EACH
 def test_what_is_wrong_is_said_and_the_password_is_typed_anew(steward: Steward) -> None:
     page = steward.post(
-        "/sources/new/", status=403, name="业务库", kind="postgresql", host="elsewhere.example.cn", database="d",
-        user="u", password=SECRET, tls="off",
+        "/sources/new/", status=403, name="业务库", kind=steward.database.kind, host="elsewhere.example.cn",
+        database="d", user="u", password=SECRET, tls="off",
     )  # fmt: skip
     assert "source.host" in page
     assert 'value="elsewhere.example.cn"' in page
@@ -181,9 +243,9 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 
 def test_a_rule_that_does_not_hold_together_is_said_beside_the_form(steward: Steward) -> None:
     source = steward.added()
-    steward.looked(source, "public.clients")
+    steward.looked(source, steward.table)
     for change, said in WRONG:
-        page = steward.post(f"{source}feed/", status=400, **{**FORM, **change})
+        page = steward.opened(source, status=400, **change)
         assert said in page
         assert 'value="来源客户"' in page or "title" in change
     assert not Feed.objects.exists()
