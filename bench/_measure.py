@@ -63,14 +63,28 @@ def cost_of(work: Callable[[], dict[str, Any] | None]) -> Cost:
     return Cost(cpu, wall, int(status["VmHWM"].split()[0]) / 1024, found)
 
 
-def least(module: str, kind: str, size: int, *words: object) -> Cost:
-    """The cost a fresh `python -m bench.<module> -- kind size …` reports; of three tries, if short, the cheapest."""
+def cheapest(once: Callable[[], Cost], size: int) -> Cost:
+    """Of three tries, if short, the one that cost the least."""
     tries: list[Cost] = []
     while len(tries) < (1 if size >= 1_000_000 else 3) and sum(cost.wall for cost in tries) < 10:
-        command = [sys.executable, "-m", f"bench.{module}", "--", kind, str(size), *map(str, words)]
-        done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
-        tries.append(Cost(**json.loads(done.stdout.splitlines()[-1])))
+        tries.append(once())
     return min(tries, key=lambda cost: cost.cpu)
+
+
+def least(module: str, kind: str, size: int, *words: object) -> Cost:
+    """The cost a fresh `python -m bench.<module> -- kind size …` reports; of three tries, if short, the cheapest."""
+    return cheapest(lambda: _told(module, kind, size, *words)[-1], size)
+
+
+def each(module: str, kind: str, sizes: Sequence[int]) -> list[Cost]:
+    """The costs one fresh `python -m bench.<module> -- kind size …` reports: what goes before is done once for all."""
+    return _told(module, kind, *sizes)
+
+
+def _told(module: str, *words: object) -> list[Cost]:
+    command = [sys.executable, "-m", f"bench.{module}", "--", *map(str, words)]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    return [Cost(**json.loads(line)) for line in done.stdout.splitlines() if line.startswith('{"cpu"')]
 
 
 def report(cost: Cost) -> None:

@@ -6,6 +6,9 @@ import json
 import subprocess
 import sys
 import warnings
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,7 +16,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from ._measure import Cost, cost_of, folder, least, open_house, report, said, sizes
+from ._measure import Cost, cheapest, cost_of, each, folder, open_house, report, said, sizes
 from ._page import amount, table, write
 
 KINDS = ("scorecard", "sql", "lightgbm", "xgboost", "onnx")
@@ -76,46 +79,61 @@ def model(kind: str) -> Any:
     return READERS[kind].admit(made.SerializeToString(), card)
 
 
-def protected(place: Path, kind: str, rows: int) -> Cost:
+def measured(place: Path, kind: str, amounts: list[int]) -> Iterator[Cost]:
+    """At each size what it costs in the clean room, then the same unprotected; the model is made once."""
     open_house(place / "home")
     from shudu.cleanroom.bubblewrap import sandbox
     from shudu.cleanroom.evaluators import EVALUATORS
-    from shudu.cleanroom.sandbox import JobSpec, OutputSpec, job_folder, read_scores
+    from shudu.cleanroom.sandbox import JobSpec, OutputSpec, job_folder
 
     found = model(kind)
     output = OutputSpec("score", *found.range)
+    site = site_packages(place / "site", kind)
     sandbox().capabilities()
-    with job_folder() as inside:
-        rows_for(inside / "data", rows)
-        job = JobSpec(kind, found.job, inside / "data", rows, found.inputs, output, EVALUATORS[kind].limits)
-        kept: list[Any] = []
-        cost = cost_of(lambda: kept.append(read_scores(sandbox().run(job), rows, output)))
-    return Cost(cost.cpu, cost.wall, cost.peak_mb, {"sum": float(kept[0].sum())})
+    for rows in amounts:
+        with job_folder() as inside:
+            rows_for(inside / "data", rows)
+            job = JobSpec(kind, found.job, inside / "data", rows, found.inputs, output, EVALUATORS[kind].limits)
+            ours = cheapest(partial(protected, job), rows)
+            theirs = cheapest(partial(unprotected, job, site), rows)
+        assert ours.found == theirs.found, "the two score differently"
+        yield from (ours, theirs)
 
 
-def unprotected(place: Path, kind: str, rows: int) -> Cost:
-    """`inside.py` and the same evaluator in a fresh process with the same packages, and nothing around them."""
-    open_house(place / "home")
-    from shudu.cleanroom import inside
-    from shudu.cleanroom.command import ENVIRONMENT
+def protected(job: Any) -> Cost:
+    from shudu.cleanroom.bubblewrap import sandbox
+    from shudu.cleanroom.sandbox import read_scores
+
+    kept: list[Any] = []
+    cost = cost_of(lambda: kept.append(read_scores(sandbox().run(job), job.rows, job.output)))
+    return replace(cost, found={"sum": float(kept[0].sum())})
+
+
+def site_packages(site: Path, kind: str) -> Path:
+    """A folder with the packages the evaluator of this kind may use, and its modules, as in the clean room."""
     from shudu.cleanroom.evaluators import EVALUATORS
-    from shudu.cleanroom.execution import frame
     from shudu.cleanroom.runtime import packages
-    from shudu.cleanroom.sandbox import JobSpec, OutputSpec
 
-    found, evaluator = model(kind), EVALUATORS[kind]
-    rows_for(place / "data", rows)
-    site = place / "site"
+    evaluator = EVALUATORS[kind]
     ours = site / "shudu" / "cleanroom" / "inside_kinds"
     ours.mkdir(parents=True)
     for source, _ in packages(("numpy", "pyarrow", *evaluator.packages)):
         (site / source.name).symlink_to(source)
     for source, _ in evaluator.binds()[1:]:
         (ours / source.name).symlink_to(source)
-    job = JobSpec(kind, found.job, place / "data", rows, found.inputs, OutputSpec("score", *found.range))
+    return site
+
+
+def unprotected(job: Any, site: Path) -> Cost:
+    """`inside.py` and the same evaluator in a fresh process with the same packages, and nothing around them."""
+    from shudu.cleanroom import inside
+    from shudu.cleanroom.command import ENVIRONMENT
+    from shudu.cleanroom.evaluators import EVALUATORS
+    from shudu.cleanroom.execution import frame
+
     told = {name: value for name, value in ENVIRONMENT.items() if name != "LD_LIBRARY_PATH"}
     told["PYTHONPATH"] = str(site)
-    command = [sys.executable, "-S", "-B", "-P", inside.__file__, str(evaluator.path), str(place / "data")]
+    command = [sys.executable, "-S", "-B", "-P", inside.__file__, str(EVALUATORS[job.kind].path), str(job.data)]
     kept: list[bytes] = []
 
     def work() -> None:
@@ -124,23 +142,19 @@ def unprotected(place: Path, kind: str, rows: int) -> Cost:
 
     cost = cost_of(work)
     scores = pa.ipc.open_stream(kept[0]).read_all().column(0).to_numpy()
-    return Cost(cost.cpu, cost.wall, cost.peak_mb, {"sum": float(scores.sum())})
-
-
-WAYS = {f"{kind}-{way.__name__}": (way, kind) for way in (protected, unprotected) for kind in KINDS}
+    return replace(cost, found={"sum": float(scores.sum())})
 
 
 def main() -> None:
     amounts = sizes("10k,100k,1m")
     rows, worst = [], 0.0
     for kind in KINDS:
-        for size in amounts:
-            ours, theirs = (least("kinds", f"{kind}-{way}", size) for way in ("protected", "unprotected"))
-            assert ours.found["sum"] == theirs.found["sum"], "the two score differently"
+        costs = each("kinds", kind, amounts)
+        for size, ours, theirs in zip(amounts, costs[::2], costs[1::2], strict=True):
             ratio = ours.cpu / theirs.cpu
             worst = max(worst, ratio) if size == amounts[-1] else worst
-            costs = [amount(ours.cpu), amount(theirs.cpu), f"{ratio:.2f}×", amount(ours.wall), amount(theirs.wall)]
-            rows.append([kind, said(size), *costs])
+            seconds = [amount(ours.cpu), amount(theirs.cpu), f"{ratio:.2f}×", amount(ours.wall), amount(theirs.wall)]
+            rows.append([kind, said(size), *seconds])
     write(
         "kinds",
         "Each kind of model in the clean room",
@@ -157,7 +171,7 @@ def main() -> None:
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--"]:
         with folder() as own:
-            way, kind = WAYS[sys.argv[2]]
-            report(way(own, kind, int(sys.argv[3])))
+            for cost in measured(own, sys.argv[2], list(map(int, sys.argv[3:]))):
+                report(cost)
     else:
         main()
