@@ -171,9 +171,13 @@ class Idle(threading.Event):
 
 
 def work() -> None:
-    """What `shudu worker` does, until nothing waits."""
-    from shudu.runs.worker import Worker
+    """What `shudu worker` does, until nothing waits; one after the other, so that the points keep their order."""
+    from shudu.runs.types import chores
+    from shudu.runs.worker import Worker, sweep
 
+    sweep()
+    for chore in chores():
+        chore()
     Worker().loop(Idle())
 
 

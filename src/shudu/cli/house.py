@@ -173,12 +173,12 @@ def init(
 def worker(home: Home = None, as_: As = None, json: Json = False) -> None:
     """Drive runs, deliver events and sequence the ledger until told to stop."""
     with session(home, as_, json):
-        from shudu.runs.worker import Worker
+        from shudu.runs.worker import drive
 
         stopped = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stopped.set())
-        Worker().loop(stopped)
+        drive(stopped)
 
 
 @app.command()

@@ -128,7 +128,8 @@ def kept_digests() -> dict[str, str]:
 
 
 def register_chore(chore: Callable[[], None]) -> None:
-    """Let a room look after what falls due: the worker calls it every minute. Safe to do twice."""
+    """Let a room look after what falls due: each worker calls it every minute, beside its runs. Safe to do twice, and
+    while runs and other workers are at theirs."""
     _chores.append(chore)
 
 

@@ -1,4 +1,5 @@
-"""The one worker loop: it drives runs, delivers events and sequences the ledger. Nothing else schedules anything.
+"""The worker: it drives runs, delivers events and sequences the ledger, and does the rooms' chores beside that. Nothing
+else schedules anything.
 
 A worker claims a run by a conditional update that sets a lease; the step runs outside any transaction; its result and
 the next step are written only while the lease still holds. A killed worker leaves a lease that ends, and the step is
@@ -12,7 +13,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -55,17 +56,9 @@ class Worker:
         return spread_news() or run is not None
 
     def loop(self, stopped: threading.Event, pause: float = 0.2) -> None:
-        """Work until told to stop; an error is logged and never ends the loop."""
-        swept = looked = 0.0
+        """Carry runs and spread the news until told to stop; an error is logged and never ends the loop."""
         while not stopped.is_set():
             try:
-                if time.monotonic() - swept > SWEEP_EVERY:
-                    sweep()
-                    swept = time.monotonic()
-                if time.monotonic() - looked > CHORES_EVERY:
-                    looked = time.monotonic()  # before: a chore that fails does not keep the runs waiting
-                    for chore in chores():
-                        chore()
                 busy = self.tick()
                 if not busy:
                     idle()
@@ -171,6 +164,46 @@ class Worker:
         finally:
             finished.set()
             thread.join()
+
+
+def drive(stopped: threading.Event) -> None:
+    """All a worker does, until told to stop: the loop here, the chores in a thread beside it.
+
+    So a delivery of gigabytes keeps no run waiting, and a long run no delivery. They are no nearer to each other than
+    two workers are, of which any number may run.
+    """
+    beside = threading.Thread(target=look_after, args=(stopped,), name="chores")
+    beside.start()
+    try:
+        Worker().loop(stopped)
+    finally:
+        stopped.set()
+        beside.join()
+
+
+def look_after(stopped: threading.Event) -> None:
+    """Sweep, and do every room's chores each minute, until told to stop; one that fails stops no other."""
+    swept: float | None = None
+    try:
+        while not stopped.is_set():
+            if (swept is None or time.monotonic() - swept > SWEEP_EVERY) and _done(sweep):
+                swept = time.monotonic()
+            for chore in chores():
+                if not stopped.is_set():
+                    _done(chore)
+            stopped.wait(CHORES_EVERY)
+    finally:
+        connection.close()
+
+
+def _done(chore: Callable[[], object]) -> bool:
+    try:
+        chore()
+    except Exception:
+        log.exception("a chore of the worker met an error and is done again")
+        connection.close()
+        return False
+    return True
 
 
 def sweep() -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -24,10 +25,10 @@ from shudu.lake.engine import no_space
 from shudu.policy import clock as port
 from shudu.policy.models import Handled, Outbox
 from shudu.policy.types import Conflict, Invalid, Text
-from shudu.runs import actions, queries, types
+from shudu.runs import actions, queries, types, worker
 from shudu.runs.models import Run
 from shudu.runs.types import RunKind, Step, Work
-from shudu.runs.worker import MAX_ATTEMPTS, Worker, spread_news, sweep
+from shudu.runs.worker import MAX_ATTEMPTS, Worker, drive, look_after, spread_news, sweep
 from unit.runs.conftest import Ordered
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -47,29 +48,62 @@ def finish(ordered: Ordered) -> Run:
     return run
 
 
-def test_a_chore_that_fails_keeps_nothing_waiting(ordered: Ordered, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_chore_that_fails_stops_no_other(ordered: Ordered, monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[str] = []
+    stopped = threading.Event()
 
     def fails() -> None:
-        tried.append("tried")
+        tried.append("fails")
         raise ZeroDivisionError
 
-    class Soon(threading.Event):
-        """Stops the loop when it has paused a few times."""
+    def does() -> None:
+        tried.append("does")
+        if len(tried) > 2:
+            stopped.set()
 
-        left = 5
+    monkeypatch.setattr(types, "_chores", [fails, does])
+    monkeypatch.setattr(worker, "CHORES_EVERY", 0.01)
+    look_after(stopped)
+    assert tried == ["fails", "does"] * 2
 
-        def wait(self, timeout: float | None = None) -> bool:
-            self.left -= 1
-            if not self.left:
-                self.set()
-            return self.is_set()
 
-    monkeypatch.setattr(types, "_chores", [fails])
-    assert Outbox.objects.filter(dispatched=False).exists()
-    ordered.worker.loop(Soon())
-    assert tried == ["tried"]
-    assert not Outbox.objects.filter(dispatched=False).exists()
+def test_a_chore_that_takes_long_keeps_no_run_waiting(ordered: Ordered, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as a delivery of gigabytes."""
+    run = ordered.start()
+    stopped, seen = threading.Event(), []
+
+    def chore() -> None:
+        until = time.monotonic() + 60
+        while not (ended := Run.objects.filter(pk=run.id, state="closed").exists()) and time.monotonic() < until:
+            time.sleep(0.05)
+        seen.append(ended)
+        stopped.set()
+
+    monkeypatch.setattr(types, "_chores", [chore])
+    drive(stopped)
+    assert seen == [True]
+
+
+def test_a_run_that_takes_long_keeps_no_chore_waiting(ordered: Ordered, monkeypatch: pytest.MonkeyPatch) -> None:
+    going, done, stopped = threading.Event(), threading.Event(), threading.Event()
+    real = types._kinds["compute"]
+    seen: list[bool] = []
+
+    def step(work: Work) -> dict[str, str]:
+        going.set()
+        seen.append(done.wait(60))
+        stopped.set()
+        return {}
+
+    types.register_kind(RunKind("compute", (Step(real.steps[0].name, step), *real.steps[1:])))
+    monkeypatch.setattr(types, "_chores", [lambda: done.set() if going.is_set() else None])
+    monkeypatch.setattr(worker, "CHORES_EVERY", 0.01)
+    ordered.start()
+    try:
+        drive(stopped)
+    finally:
+        types.register_kind(real)
+    assert seen[0]
 
 
 @pytest.fixture
