@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 
 from shudu.policy import storage
 from shudu.policy.types import Conflict, Invalid, NotFound, Refused, ShuduError, Text, Unavailable
+
+from .display import chosen
 
 STATUS: dict[type[ShuduError], int] = {Invalid: 400, Refused: 403, NotFound: 404, Conflict: 409, Unavailable: 503}
 
@@ -27,7 +30,7 @@ class Explain:
         if told is None:
             return None
         # A database that takes no writes cannot keep a session either: the page is drawn without one.
-        return page(status_of(told), told.message, told.remedy, told, request if told is error else None)
+        return page(status_of(told), told.message, told.remedy, told, request if told is error else None, asked=request)
 
 
 def status_of(error: ShuduError) -> int:
@@ -41,10 +44,16 @@ def page(
     remedy: Text | None = None,
     error: ShuduError | None = None,
     request: HttpRequest | None = None,
+    asked: HttpRequest | None = None,
 ) -> HttpResponse:
-    """The one error page; a refusal says which rule refused and what would change it."""
+    """The one error page; a refusal says which rule refused and what would change it.
+
+    Without `request` no session is opened; of `asked` only the cookie is read that says how pages are shown.
+    """
     refusal = error if isinstance(error, Refused) else None
-    told = {"status": status, "message": message, "remedy": remedy, "refusal": refusal}
+    told: dict[str, Any] = {"status": status, "message": message, "remedy": remedy, "refusal": refusal}
+    if asked and not request:
+        told["display"] = chosen(asked)
     content = render_to_string("error.html", told, request=request)
     return HttpResponse(content, status=status, headers={"Cache-Control": "no-store"})
 
@@ -54,6 +63,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
         400,
         Text("这个请求读不懂。", "This request could not be read."),
         Text("请从首页重新开始。", "Start again from the home page."),
+        asked=request,
     )
 
 
@@ -62,6 +72,7 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
         403,
         Text("当前身份不能做这件事。", "This is not open to you as you are signed in."),
         Text("换一个有权的身份登录。", "Sign in as someone who may."),
+        asked=request,
     )
 
 
@@ -73,6 +84,7 @@ def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
             "This form was open too long or came from another site. It was not accepted.",
         ),
         Text("回到原来的页面，刷新后再提交一次。", "Go back, reload the page and send it again."),
+        asked=request,
     )
 
 
@@ -81,6 +93,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
         404,
         Text("这里没有这一页。", "There is no such page here."),
         Text("请核对网址，或从首页查找。", "Check the address, or start from the home page."),
+        asked=request,
     )
 
 
@@ -92,4 +105,5 @@ def server_error(request: HttpRequest) -> HttpResponse:
             "请稍后再试；仍不成功，请把发生的时间告诉运营机构。",
             "Try again shortly; if it fails again, tell the operating company when it happened.",
         ),
+        asked=request,
     )
