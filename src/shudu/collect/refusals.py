@@ -49,7 +49,7 @@ WORDS: dict[Refusal, tuple[Text, Text]] = {
     ),
     Refusal.CONTENT: (
         Text("文件读不成表。", "The file cannot be read as a table."),
-        Text("请按所述的行列改正后，以新批次号重发。", "Correct it where it says, and send it as a new batch."),
+        Text("请按所述的行列改正后重发。", "Correct it where it says, and send it again."),
     ),
     Refusal.COUNT: (
         Text("文件的行数与批次头不符。", "The file has another number of rows than the header says."),

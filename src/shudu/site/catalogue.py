@@ -31,6 +31,7 @@ from .uploading import takes_file, uploaded
 
 SHOWN = 30
 FIELDS_SHOWN = 100
+RIGHTS = ("hold", "use", "operate")  # in the order they are told
 LATE = 5  # of one's own assets that are overdue, named on the home page
 
 
@@ -88,7 +89,7 @@ def asset(request: HttpRequest, actor: Actor, asset_id: str) -> HttpResponse:
     sources = runs.made_from(last.id) if last and row.run else ()
     owners = queries.assets_of_versions(one.version for one in sources)
     seen = set(queries.assets(actor).filter(pk__in=[one.id for one in owners.values()]).values_list("pk", flat=True))
-    rights = list(queries.rights(row.id))
+    rights = sorted(queries.rights(row.id), key=lambda one: RIGHTS.index(one.kind))
     held = list(agreements.agreements(actor).filter(asset=row.id)[:20])
     parties = {row.owner, *(one.party for one in rights), *(one.assignee for one in held)}
     came = collect.origins(one.id for one in versions.rows)

@@ -73,7 +73,7 @@ def _seen(column: dict[str, Any], unit: str, told: dict[str, Any], rows: int) ->
         nulls=told["nulls"],
         distinct=told["distinct"],
         bars=bars,
-        ends=("", "") if low is None or high is None else (_said(low), _said(high)),
+        ends=("", "") if low is None or high is None else (end(low, column["type"]), end(high, column["type"])),
         middle=_said(quantiles[len(quantiles) // 2]) if quantiles else "",
         top=tuple((str(value), int(count)) for value, count in top[:3]),
     )
@@ -105,6 +105,11 @@ def _bars(counts: Sequence[float], *, rest: bool = False) -> tuple[Bar, ...]:
             Bar(f"{number * each:.2f}", f"{HIGH - height:.2f}", f"{each * 0.9:.2f}", f"{height:.2f}", rest=is_rest)
         )
     return tuple(made)
+
+
+def end(value: Any, type_: str) -> str:
+    """The smallest or largest value; a moment as it is written everywhere else, not as ISO 8601 has it."""
+    return _said(value).replace("T", " ") if type_.startswith("TIMESTAMP") else _said(value)
 
 
 def _said(value: Any) -> str:

@@ -102,12 +102,17 @@ def _rules(request: HttpRequest, actor: Actor, error: ShuduError | None = None) 
     own = {rule.name: rule.own for rule in found if rule.own is not None}
     typed_in = sent or {name: _line(value) for name, value in own.items()}
     context = {
-        "rules": [(rule, RULES[rule.name], typed_in.get(rule.name, ""), _line(rule.house)) for rule in found],
+        "rules": [(rule, RULES[rule.name], typed_in.get(rule.name, ""), _shown(rule.house)) for rule in found],
         "no_groups": "no_groups" in sent if sent else own.get("group_by") == [],
         "wrong": error.where.get("field") if error else None,
         **(again(error) if error else {"key": new_key()}),
     }
     return render(request, "release_rules.html", context, status=status_of(error) if error else 200)
+
+
+def _shown(value: Any) -> str:
+    """A rule as one reads it."""
+    return f"{value:,}" if isinstance(value, int | float) else _line(value)
 
 
 def _line(value: Any) -> str:

@@ -178,10 +178,7 @@ TLS = {
     "off": Text("不加密", "not encrypted"),
 }
 FEED_MODES = {
-    "replace": Text(
-        "整表替换：每次读全表；来源删去的行只有这样才会消失",
-        "Replace: the whole table each time; only so do rows go that the source deleted",
-    ),
+    "replace": Text("整表替换：每次读全表", "Replace: the whole table each time"),
     "upsert": Text("按主键更新：同一主键的行换成新的", "Update by key: rows with the same key are replaced"),
     "append": Text("追加：只读增量标记之后的行", "Append: only rows beyond the watermark are read"),
 }

@@ -85,6 +85,25 @@ def test_members_pages_are_whole_in_both_languages(signed_in: Client, path: str)
     check_languages(signed_in, path)
 
 
+@pytest.mark.django_db
+def test_a_page_that_is_not_there_is_shown_as_its_reader_chose(client: Client) -> None:
+    client.cookies["display"] = "size-large.theme-dark"
+    assert 'data-theme="dark" data-size="large"' in client.get("/no-such-page/").content.decode()
+
+
+def test_a_new_password_is_asked_for_in_our_words(signed_in: Client) -> None:
+    chinese, english = read(signed_in, "/me/password/", "zh"), read(signed_in, "/me/password/", "en")
+    assert "至少 12 个字符" in chinese.in_language("zh-CN")
+    assert "你" not in chinese.in_language("zh-CN")
+    assert "New password once more" in english.in_language("en")
+
+
+def test_facts_on_a_line_stand_an_em_apart_in_english_too(signed_in: Client) -> None:
+    content = signed_in.get("/me/?lang=en").content.decode()
+    assert '</a><span class="gap"> </span><a' in content
+    assert "\u3000" not in content  # narrow as any space where English is set in a Chinese face
+
+
 def check_languages(client: Client, path: str, names: tuple[str, ...] = ()) -> None:
     chinese = read(client, path, "zh")
     english = read(client, path, "en")

@@ -17,7 +17,7 @@ from shudu.collect.models import Upload
 from shudu.identity import queries as parties
 from shudu.identity.models import Person
 from shudu.site import telling
-from shudu.site.profiled import spread
+from shudu.site.profiled import end, spread
 
 from .test_market_pages import HAN_NAMES, Town, last_of, offered, sign_in, town
 from .test_pages import check_languages
@@ -311,3 +311,9 @@ def test_its_owner_sees_how_a_version_was_read_and_what_its_columns_hold(town: T
 )
 def test_a_histogram_holds_every_value_once(quantiles: list[float], shares: list[float]) -> None:
     assert spread(quantiles, 4) == pytest.approx(shares)
+
+
+def test_the_ends_of_a_column_are_written_as_everywhere_else() -> None:
+    assert end("2026-03-01T08:30:00", "TIMESTAMP WITH TIME ZONE") == "2026-03-01 08:30:00"
+    assert end("T2", "VARCHAR") == "T2"
+    assert end(12500, "BIGINT") == "12,500"

@@ -41,6 +41,12 @@ def say(zh: str, en: str) -> str:
     return zh if is_chinese() else en
 
 
+@register.simple_tag
+def gap() -> SafeString:
+    """The em between two facts on one line, in both languages."""
+    return SafeString('<span class="gap"> </span>')
+
+
 @register.filter
 def said(text: Text) -> str:
     """A `Text` in the page's language."""
