@@ -17,7 +17,7 @@ import duckdb
 
 from shudu.policy.types import Invalid, Text
 
-from . import apart, layout, rounding
+from . import apart, calendars, layout, rounding
 from .coltypes import GENEROUS, TEXT, Candidates, literal, misfit, quoted, raw, typed
 from .deciding import Ask, narrowed, settled
 from .engine import KEY_NAME, one
@@ -94,7 +94,7 @@ def read(
     notes += [rounding.note(kept[at].name, cells) for at, (cells, _) in rounded.items()]
     undeclared = {at for at, (number, _) in enumerate(columns) if number in open_}
     lost = frozenset(at for at, (_, alone) in rounded.items() if alone and at in undeclared)
-    return Landed(recipe, (*notes, *spelled_notes(kept)), tuple(decided), rows, lost)
+    return Landed(recipe, (*calendars.still(notes, kept), *spelled_notes(kept)), tuple(decided), rows, lost)
 
 
 def _reordered(numbers: Sequence[int], width: int) -> str:

@@ -10,34 +10,23 @@ import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
 from shudu.policy.types import Invalid, Text
 
 from .csvhead import DECEPTIVE, MAX_COLUMNS, MAX_NAME, ROW_NUMBER
 from .recipe import Note
+from .units import Cells, measure, unit_in, units_of, with_unit
 
-Cells = Sequence[str | None]
 LOOK_AHEAD = 200  # rows in which the header must be found
 HEADER_ROWS = 4
-LONGEST_DATE = 30  # characters
 
 _TOTALS = frozenset("合计 小计 总计 共计 累计 本页合计 本页小计 合计数 总合计 total subtotal grandtotal sum".split())
 _NOTE = re.compile(
     r"(注|备注|说明|资料来源|数据来源|来源|填表人|制表|审核|单位负责人|notes?|source)\s*\d*\s*[:：]", re.I
 )
-_UNIT = re.compile(r"[（(\[【]\s*(?:单位[:：]\s*)?([^（()）\[\]【】]{1,12})\s*[）)\]】]$")
 # Who filled the table in (填报单位) is no unit.
 _TABLE_UNIT = re.compile(r"(?<![报制管任表位属])单\s*位\s*[:：]\s*([^\s，,；;。）)]{1,12})")
-_UNIT_WORDS = re.compile(
-    r"(?:[千万亿百十]*(?:元|美元|人|户|人次|个|件|次|家|辆|台|套|户次|吨|千克|公斤|克|斤|升|立方米|平方米|平方公里|公顷|亩"
-    r"|公里|千米|米|厘米|毫米|度|千瓦时|兆瓦|千瓦|天|日|月|年|岁|小时|时|分|分钟|秒|毫秒|页|册|条|项|所|名|床|张|篇|倍)"
-    r"|%|％|‰|℃|°C?|㎡|m²|m2|m³|km²|km|kg|g|t|m|cm|mm|h|s|ms|min|kWh|MW|kW|GB|MB|TB|CNY|RMB|USD|[μu]g/m[³3]"
-    r"|mg/[Llm][³3]?|元/[^（）()]{1,6}|人/[^（）()]{1,8}|个/[^（）()]{1,6}|dB|hPa|Pa|mm/h|m/s)"
-)
-_MINGUO = re.compile(r"民国\s*[0-9〇零一二三四五六七八九十百元]+\s*年")
-_LUNAR = re.compile(
-    r"(正|[二三四五六七八九十冬腊]|十[一二])月(初[一二三四五六七八九十]|[十廿卅][一二三四五六七八九十]?)"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +70,7 @@ def find(
         raise _invalid("publish.header", "找不到表头。", "No header was found.", row=1)
     numbers = list(filled)
     header = _header_rows(start, numbers, spans)
+    header += _units_below(header[-1], filled)
     return settle(header, filled, numbers, spans, tolerant=tolerant, ragged=ragged)
 
 
@@ -114,10 +104,8 @@ def settle(
     if table_unit:
         said = Text(f"表上方注明单位：{table_unit}。", f"A note above the table gives the unit {table_unit}.")
         notes.append(Note.of("layout.unit", said, unit=table_unit))
-    if len(header) > 1:
-        said = Text(f"表头有 {len(header)} 行，已合成一行。", f"The header has {len(header)} rows, read as one.")
-        notes.append(Note.of("layout.header", said, rows=list(header)))
-    raw = [_name([spread[row] for row in header], column) for column in range(width)]
+    raw, said_of_header = _columns(header, spread, width)
+    notes += said_of_header
     kept, names, more = _names(raw, below, header[-1], tolerant)
     units = tuple(unit_in(name) for name in names)
     sources = tuple(raw[position] for position in kept)
@@ -136,12 +124,6 @@ def checked_names(given: Sequence[str], *, tolerant: bool) -> tuple[tuple[str, .
     return names, notes
 
 
-def unit_in(name: str) -> str:
-    """The unit a column's name ends with: 金额（万元） has 万元."""
-    found = _UNIT.search(name)
-    return found[1] if found and _UNIT_WORDS.fullmatch(found[1].strip()) else ""
-
-
 def is_total(cells: Cells) -> bool:
     """Is this a row of sums? Its first words say so: 合计, 小计, 总计 …"""
     first = next((cell for cell in cells if cell and cell.strip()), "")
@@ -153,22 +135,6 @@ def is_note(cells: Cells, width: int) -> bool:
     """Is this a note below the table? One cell alone that begins with 注：, 数据来源： …"""
     there = [cell for cell in cells if cell and cell.strip()]
     return width > 1 and len(there) == 1 and _NOTE.match(there[0].strip()) is not None
-
-
-def other_calendar(cell: str) -> bool:
-    """A date of 民国 or of the lunar calendar: it is never converted."""
-    if len(cell) >= LONGEST_DATE or not ("年" in cell or "月" in cell):
-        return False
-    return _MINGUO.search(cell) is not None or _LUNAR.search(cell) is not None
-
-
-def calendar_note(name: str) -> Note:
-    """What is said of a column that holds such dates."""
-    said = Text(
-        f"“{name}”列有民国或农历日期，不作换算，保留原文。",
-        f"The column “{name}” holds dates of another calendar; they are not converted and stay as written.",
-    )
-    return Note.of("value.calendar", said, column=name)
 
 
 def _length(cells: Cells) -> int:
@@ -209,6 +175,43 @@ def _header_rows(start: int, numbers: Sequence[int], spans: Sequence[tuple[int, 
             break
         last = end
     return [number for number in numbers if start <= number <= last][:HEADER_ROWS]
+
+
+def _units_below(last: int, filled: Mapping[int, Cells]) -> list[int]:
+    """The row below the header, when it gives units and nothing else to columns of numbers."""
+    units = units_of(filled.get(last + 1, ()))
+    below = (cells for number, cells in filled.items() if number > last + 1)
+    rows = [cells for cells in below if not is_total(cells) and not is_note(cells, len(units))]
+    return [last + 1] if units and measure(units, rows) else []
+
+
+def _columns(header: Sequence[int], spread: Mapping[int, Cells], width: int) -> tuple[list[str], list[Note]]:
+    """What a header calls its columns, a row of units at its end read as such, and what is worth saying of it."""
+    *upper, last = header
+    units = units_of(spread[last]) if upper else ()
+    names = [_name([spread[row] for row in upper], column) for column in range(width)]
+    # What tells columns apart is part of their names: 年, 月, 日 below 时间.
+    if units and len({name.lower() for name in names}) == width:
+        raw = [with_unit(name, unit) for name, unit in zip_longest(names, units[:width], fillvalue="")]
+        return raw, [*_joined_note(upper), _units_note(last, upper)]
+    return [_name([spread[row] for row in header], column) for column in range(width)], _joined_note(header)
+
+
+def _joined_note(header: Sequence[int]) -> list[Note]:
+    if len(header) < 2:
+        return []
+    said = Text(f"表头有 {len(header)} 行，已合成一行。", f"The header has {len(header)} rows, read as one.")
+    return [Note.of("layout.header", said, rows=list(header))]
+
+
+def _units_note(row: int, names: Sequence[int]) -> Note:
+    rows = list(map(str, names))
+    said = Text(
+        f"第 {row} 行是各列的单位，读入列名，不算数据；如果它是数据，请指明表头在第 {'、'.join(rows)} 行。",
+        f"Row {row} gives the units of the columns; it was read into their names, not as data."
+        f" If it is data, say that the header is in row {', '.join(rows)}.",
+    )
+    return Note.of("layout.units", said, row=row)
 
 
 def _name(header: Sequence[Cells], column: int) -> str:

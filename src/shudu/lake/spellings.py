@@ -1,4 +1,5 @@
-"""How people write values that are no plain number, date or truth: 1,234.50 · 12.5% · 3.5万 · 2024年3月5日 · 是.
+"""How people write values that are no plain number, date or truth: 1,234.50 · 12.5% · 3.5万 · 2024年3月5日 ·
+二〇二四年三月五日 · 是.
 
 A column takes a spelling only when every value of it is written that way, so nothing is guessed cell by cell; which one
 it took stands in the recipe and can be corrected. No digit is lost: numbers have up to 15 digits (every such decimal
@@ -18,10 +19,11 @@ NULLS = (
     "——", "/", "无", "空", "未填", "暂无",
 )  # fmt: skip
 
-# Full-width digits and signs, as Chinese input methods write them, and what they mean.
-_WIDE, _NARROW = "０１２３４５６７８９．，－＋％：／（）　", "0123456789.,-+%:/() "
-# Translating is slow, and hardly any cell needs it.
-_N = f"(CASE WHEN strlen($c) = length($c) THEN $c ELSE translate($c, '{_WIDE}', '{_NARROW}') END)"
+# Full-width digits and signs, as Chinese input methods write them, and the blanks that group digits in print
+# (GB/T 15835, 千分空); and what they mean.
+_WIDE, _NARROW = "０１２３４５６７８９．，－＋％：／（）　\u00a0\u2009\u202f", "0123456789.,-+%:/() ,,,"
+# Translating is slow, and hardly any cell needs it. Programs that write columns of a width fill cells up with blanks.
+_N = f"(CASE WHEN strlen($c) = length($c) THEN trim($c) ELSE translate(trim($c), '{_WIDE}', '{_NARROW}') END)"
 _GROUPED = r"([1-9][0-9]{0,2}(,[0-9]{3})+|0|[1-9][0-9]*)"
 _DIGITS = f"CASE WHEN length($c) <= 15 THEN true ELSE strlen(regexp_replace({_N}, '[^0-9]', '', 'g')) <= 15 END"
 _DATE = r"([0-9]{4})(?:年|/|-|\.)([0-9]{1,2})(?:月|/|-|\.)([0-9]{1,2})日?"
@@ -30,10 +32,21 @@ _ISO = rf"regexp_replace({_N}, '^{_DATE}$', '\1-\2-\3')"
 _MOMENT = rf"rtrim(regexp_replace({_N}, '^{_DATE}{_CLOCK}$', '\1-\2-\3 \4'))"
 # Years outside these are version numbers, or a calendar that is not ours.
 _YEAR = f"{_N}[1:2] IN ('18', '19', '20', '21')"
+# 二〇二四年十月十五日: the tens become digits first, and then every numeral is one.
+_HAN = "一二三四五六七八九"
+_ZERO = "〇○◯零"
+_NUMERAL_DATE = (
+    f"[0-9０-９{_ZERO}{_HAN}]{{4}}年(?:[0-9０-９]{{1,2}}|[0０{_ZERO}]?[{_HAN}]|十[一二]?)月"
+    f"(?:[0-9０-９]{{1,2}}|[0０{_ZERO}]?[{_HAN}]|[二三]?十[{_HAN}]?)日"
+)
+_TENS = f"regexp_replace(regexp_replace(trim($c), '([二三])十([{_HAN}])', '\\1\\2'), '([二三])十', '\\1〇')"
+_DIGITS_ONLY = f"replace(regexp_replace({_TENS}, '十([{_HAN}])', '一\\1', 'g'), '十', '一〇')"
+_UNNUMBERED = f"translate({_DIGITS_ONLY}, '{_ZERO}{_HAN}{_WIDE[:10]}', '00001234567890123456789')"
+_NUMERAL_ISO = f"regexp_replace({_UNNUMBERED}, '^{_DATE}$', '\\1-\\2-\\3')"
 _SCALES = {"千": 1_000, "万": 10_000, "百万": 1_000_000, "千万": 10_000_000, "亿": 100_000_000}
 _NUMBER = f"regexp_replace({_N}, '[千百]?[万亿]$|[千,]', '', 'g')"
 _SCALE = " ".join(
-    f"WHEN ends_with($c, '{suffix}') THEN {factor}" for suffix, factor in sorted(_SCALES.items(), key=lambda s: -s[1])
+    f"WHEN ends_with({_N}, '{suffix}') THEN {factor}" for suffix, factor in sorted(_SCALES.items(), key=lambda s: -s[1])
 )
 
 
@@ -71,6 +84,13 @@ SPELLINGS: dict[str, Spelling] = {
         "DATE",
         f"(regexp_full_match({_N}, '{_DATE}') AND {_YEAR} AND TRY_CAST({_ISO} AS DATE) IS NOT NULL)",
         f"CAST({_ISO} AS DATE)",
+    ),
+    "date-numerals": Spelling(
+        "DATE",
+        f"CASE WHEN contains($c, '年') THEN regexp_full_match(trim($c), '{_NUMERAL_DATE}')"
+        f" AND {_UNNUMBERED}[1:2] IN ('18', '19', '20', '21') AND TRY_CAST({_NUMERAL_ISO} AS DATE) IS NOT NULL"
+        " ELSE false END",
+        f"CAST({_NUMERAL_ISO} AS DATE)",
     ),
     "moment": Spelling(
         "TIMESTAMP",

@@ -17,7 +17,7 @@ import duckdb
 
 from shudu.policy.types import Invalid, ShuduError, Text
 
-from . import arrival, ingest, layout
+from . import arrival, calendars, ingest, layout
 from .coltypes import GENEROUS
 from .csvscan import row_of
 from .formats import DELIMITERS, HEAD_BYTES, delimiter_of, encoding_of
@@ -25,6 +25,7 @@ from .landing import declared, described, spelled_notes
 from .recipe import ColumnRecipe, Note, Reading, Recipe, Report
 from .spellings import NULLS
 from .types import ObserverFactory, Place, Stored
+from .units import units_of
 
 LARGE = 256 << 20  # bytes above which a strict refusal is not looked at a second time
 _LOOK = _TAIL = 1 << 16
@@ -75,6 +76,8 @@ def plan(file: ingest.Held, reading: Reading) -> Plan:
         opened = ingest.as_csv(file, delimiter)
     except (Invalid, csv.Error):
         return slow
+    if units_of(records[1] if records[1:] else ()):
+        return slow  # by what stands below, which may be cut off here, that way decides whether it is a row of units
     if found.header_rows != (1,) or found.names != opened.names or found.kept != tuple(range(len(opened.names))):
         return slow
     if _ends_with_more(tail.decode("utf-8", "ignore"), delimiter, len(opened.names)):
@@ -99,8 +102,8 @@ def plan(file: ingest.Held, reading: Reading) -> Plan:
         notes = (*notes, Note.of("csv.delimiter", Text(f"以{by.zh}分隔。", f"Separated by {by.en}.")))
     # By the first rows alone: what becomes of such a column is the same whether it is said or not.
     cells = (pair for record in records[1:] for pair in zip(opened.names, record, strict=False))
-    strange = {name for name, cell in cells if layout.other_calendar(cell)}
-    notes = (*notes, *(layout.calendar_note(name) for name in opened.names if name in strange))
+    seen = ((name, calendars.strange(cell)) for name, cell in cells)
+    notes = (*notes, *(calendars.note(code, name) for name, code in dict.fromkeys(seen) if code))
     recipe = told.model_copy(
         update={
             "format": "csv", "encoding": encoding, "delimiter": delimiter, "header_rows": (1,), "columns": columns,
@@ -162,7 +165,11 @@ def store(
     if plan is None:
         return stored
     columns = tuple(described(column, each) for column, each in zip(plan.recipe.columns, written.spelled, strict=True))
-    report = Report(rows_in=written.rows, rows_out=written.rows, notes=(*plan.notes, *spelled_notes(columns)))
+    report = Report(
+        rows_in=written.rows,
+        rows_out=written.rows,
+        notes=(*calendars.still(plan.notes, columns), *spelled_notes(columns)),
+    )
     recipe = plan.recipe.model_copy(update={"columns": columns})
     stored = replace(stored, recipe=recipe.model_dump(mode="json"), report=report.model_dump(mode="json"))
     return finish(stored, row_at) if finish else stored

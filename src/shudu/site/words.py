@@ -145,6 +145,7 @@ SPELLED = {
     "yuan": Text("金额（¥1,234.50）", "amount (¥1,234.50)"),
     "scaled": Text("带万、亿的数（3.5万）", "number with wan or yi (ten thousands, hundred millions)"),
     "date": Text("日期，其他写法（2024年3月5日、2024/3/5）", "day, written otherwise (2024/3/5)"),
+    "date-numerals": Text("日期，汉字数字（二〇二四年三月五日）", "day in Chinese numerals"),
     "moment": Text("时刻，其他写法（2024/3/5 8:00）", "moment, written otherwise (2024/3/5 8:00)"),
 }
 ENCODINGS = {

@@ -19,6 +19,7 @@ from shudu.policy.types import Invalid, Text
 
 from .. import layout
 from ..recipe import ColumnRecipe, Note, Recipe
+from ..units import unit_in
 from .port import BATCH_CELLS, Finish, Request, schema
 
 ROWS = 65_536
@@ -47,7 +48,7 @@ class Columnar:
             ColumnRecipe(
                 source=source[:200],
                 name=name,
-                unit=layout.unit_in(name),
+                unit=unit_in(name),
                 type="VARCHAR" if pa.types.is_string(type_) else None,
             )
             for (source, _), name, type_ in zip(self._fields, names, self.types, strict=True)

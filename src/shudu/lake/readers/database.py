@@ -13,6 +13,7 @@ from shudu.policy.types import Invalid, Text
 from .. import layout
 from ..coltypes import quoted
 from ..recipe import ColumnRecipe, Note, Recipe
+from ..units import unit_in
 from .columnar import damaged
 from .port import Batcher, Finish, Request, choices
 from .workbook import choose
@@ -66,7 +67,7 @@ class Table:
             [name for name, _ in self._columns], tolerant=self._request.reading.tolerant
         )
         columns = tuple(
-            ColumnRecipe(source=source[:200], name=name, unit=layout.unit_in(name))
+            ColumnRecipe(source=source[:200], name=name, unit=unit_in(name))
             for (source, _), name in zip(self._columns, names_, strict=True)
         )
         said = Text(f"读取表“{self._name}”。", f"The table “{self._name}” was read.")

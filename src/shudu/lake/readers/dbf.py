@@ -17,6 +17,7 @@ from shudu.policy.types import Invalid, Text
 
 from .. import layout
 from ..recipe import ColumnRecipe, Note, Recipe
+from ..units import unit_in
 from .columnar import damaged
 from .grid import aside
 from .port import Batcher, Finish, Request
@@ -61,7 +62,7 @@ class Dbf:
             said = Text("备注列的内容在另一个文件里，没有读取。", "Memo fields lie in another file and were not read.")
             notes.append(Note.of("dbf.memo", said, columns=memos))
         columns = tuple(
-            ColumnRecipe(source=source, name=name, unit=layout.unit_in(name), type="VARCHAR" if kind == "C" else None)
+            ColumnRecipe(source=source, name=name, unit=unit_in(name), type="VARCHAR" if kind == "C" else None)
             for (source, kind, _), name in zip(self._fields, names, strict=True)
         )
         update = {"format": "dbf", "encoding": self._encoding, "columns": columns}

@@ -9,9 +9,10 @@ import pyarrow as pa
 
 from shudu.policy.types import Invalid, Text
 
-from .. import layout
-from ..layout import Cells, Layout
+from .. import calendars, layout
+from ..layout import Layout
 from ..recipe import PLACED, ColumnRecipe, Note, Recipe
+from ..units import Cells
 from .port import Batcher, Finish, Request
 
 Row = tuple[int, Cells | Invalid, Cells]
@@ -34,7 +35,7 @@ class Grid:
         self._request, self._recipe, self._rows = request, recipe, rows
         self._spans, self._notes, self._ragged = spans, list(notes), ragged
         self._layout: Layout | None = None
-        self._calendar: set[int] = set()
+        self._strange: set[tuple[int, str]] = set()
 
     @property
     def types(self) -> Sequence[pa.DataType]:
@@ -94,15 +95,15 @@ class Grid:
             yield batcher.take()
 
     def finish(self) -> Finish:
-        names = (self._known.names[position] for position in sorted(self._calendar))
-        return Finish(tuple(layout.calendar_note(name) for name in names))
+        names = self._known.names
+        return Finish(tuple(calendars.note(code, names[position]) for position, code in sorted(self._strange)))
 
     def _placed(self, cells: Cells) -> list[str | None]:
         length = len(cells)
         placed = [(cells[position] or None) if position < length else None for position in self._known.kept]
         for position, cell in enumerate(placed):
-            if cell and layout.other_calendar(cell):
-                self._calendar.add(position)
+            if cell and (code := calendars.strange(cell)):
+                self._strange.add((position, code))
         return placed
 
     def _aside(self, problem: Invalid, cells: Cells) -> Cells:

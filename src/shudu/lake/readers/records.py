@@ -19,6 +19,7 @@ from .. import layout
 from ..csvhead import MAX_COLUMNS
 from ..csvscan import MAX_RECORD
 from ..recipe import ColumnRecipe, Note, Recipe
+from ..units import unit_in
 from .json_stream import Decoder, Number, Stream
 from .port import Batcher, Finish, Request
 
@@ -75,7 +76,7 @@ class Records:
             said = Text("列表保留为 JSON 文本。", "Lists stay JSON text.")
             notes.append(Note.of("json.lists", said, columns=sorted(lists)))
         columns = tuple(
-            ColumnRecipe(source=source[:200], name=name, unit=layout.unit_in(name))
+            ColumnRecipe(source=source[:200], name=name, unit=unit_in(name))
             for source, name in zip(titles, names, strict=True)
         )
         update = {"format": self._request.format, "columns": columns, "encoding": "utf-8"}
