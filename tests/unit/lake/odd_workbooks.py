@@ -16,6 +16,8 @@ from .odd_files import zipped
 
 Rows = Sequence[Sequence[Any]]
 _SPACE = "urn:oasis:names:tc:opendocument:xmlns"
+ERROR = object()  # a cell whose formula divides by nothing, as LibreOffice writes it
+_CALC = "urn:org:documentfoundation:names:experimental:calc:xmlns:calcext:1.0"
 _SECTOR = 4_096  # a stream shorter than this would lie elsewhere in the file
 
 
@@ -94,7 +96,8 @@ def ods(*sheets: tuple[str, Rows], merged: Sequence[tuple[int, int, int, int]] =
     )
     content = (
         f'<?xml version="1.0"?><office:document-content xmlns:office="{_SPACE}:office:1.0" '
-        f'xmlns:table="{_SPACE}:table:1.0" xmlns:text="{_SPACE}:text:1.0"><office:body><office:spreadsheet>{tables}'
+        f'xmlns:table="{_SPACE}:table:1.0" xmlns:text="{_SPACE}:text:1.0" xmlns:calcext="{_CALC}">'
+        f"<office:body><office:spreadsheet>{tables}"
         "</office:spreadsheet></office:body></office:document-content>"
     )
     secret = "<manifest:encryption-data/>" if locked else ""
@@ -131,6 +134,11 @@ def _table(rows: Rows, merged: Sequence[tuple[int, int, int, int]]) -> str:
 def _value(value: Any) -> str:
     if value is None:
         return ">"
+    if value is ERROR:
+        return (
+            ' table:formula="of:=1/0" office:value-type="string" office:string-value="" calcext:value-type="error">'
+            "<text:p>#DIV/0!</text:p>"
+        )
     if isinstance(value, bool):
         return f' office:value-type="boolean" office:boolean-value="{str(value).lower()}"><text:p>x</text:p>'
     if isinstance(value, int | float):

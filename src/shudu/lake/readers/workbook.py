@@ -14,7 +14,7 @@ import python_calamine as calamine
 from shudu.policy.types import Invalid, Text
 
 from ..recipe import Note
-from . import compound, opendocument
+from . import cellerrors, compound, opendocument
 from .archive import check_sizes
 from .grid import Grid, Row
 from .port import Request, choices
@@ -43,6 +43,10 @@ def open_reader(request: Request) -> Grid:
         raise compound.protected() from None
     except (calamine.CalamineError, OSError):
         raise _refused("工作簿已损坏，或不是表格文件。", "The workbook is damaged, or no spreadsheet.") from None
+    if request.format != "xls":
+        with zipfile.ZipFile(path) as archive:
+            errors = cellerrors.note(archive, name)
+        notes += [errors] if errors else []
     ranges = [(top, left, bottom, right) for (top, left), (bottom, right) in sheet.merged_cell_ranges or []]
     if request.format == "ods":
         ranges = opendocument.merged(request.path, name)
