@@ -182,6 +182,33 @@ def test_the_layout_of_a_workbook_is_chosen(town: Town) -> None:
     assert [one["name"] for one in version.columns] == ["编号", "数量"]
 
 
+def test_a_row_of_units_is_shown_and_can_be_called_data(town: Town) -> None:
+    place = look(town, "名称,面积,价格\n,平方米,万元\n甲,12.5,3\n", key="a", title="房屋")
+    page = shown(town, place)
+    for words in ("第 2 行是各列的单位", "第 1、2 行", "面积（平方米）", 'value="万元"'):
+        assert words in page, words
+    check_languages(
+        town.clients["provider"], place, (*HAN_NAMES, "名称", "面积", "价格", "平方米", "万元", "房屋", "甲")
+    )
+    send(town, place, "look", header_rows="1")
+    page = shown(town, place)
+    assert "是各列的单位" not in page
+    assert "共 2 行" in page
+
+
+def test_what_a_look_is_limited_to_is_said(town: Town) -> None:
+    """Of a long table the first rows are looked at, of a wide one the columns are not corrected one by one."""
+    long = shown(town, look(town, "n\n" + "1\n" * 10_001, key="a"))
+    assert "看了前 10,000 行" in long
+    assert "后面的行发布时才读" in long
+    place = look(town, ",".join(f"c{at}" for at in range(101)) + "\n" + ",".join("1" * 101) + "\n", "wide.csv", key="b")
+    wide = shown(town, place)
+    assert "超过 100 列的表，各列在此处不能逐一改" in wide
+    assert "只列出前 100 列。" in wide
+    assert 'name="source-0"' not in wide
+    check_languages(town.clients["provider"], place, HAN_NAMES)
+
+
 def test_encoding_separator_and_a_column_left_out(town: Town) -> None:
     place = look(town, "编号;电话\n1;138\n2;139\n".encode("gb18030"), "l.csv", key="a", title="登记")
     page = shown(town, place)
