@@ -42,6 +42,9 @@ def _book(
             for column, value in enumerate(cells):
                 if value is None:
                     continue
+                if value is ERROR:
+                    sheet.row(row).set_cell_error(column, "#DIV/0!")
+                    continue
                 style = moment if isinstance(value, datetime) else day if isinstance(value, date) else None
                 sheet.write(row, column, value, *([style] if style else []))
         for span in merged if number == 0 else ():

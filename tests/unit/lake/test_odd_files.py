@@ -157,6 +157,8 @@ TAKEN: dict[str, tuple[str, Content, dict[str, Any], list[dict[str, Any]], set[s
         [{"n": 1, "v": 2}, {"n": 2, "v": None}, {"n": 3, "v": None}], {"workbook.sheet", "workbook.errors"}, {}),
     "open cells that show an error": ("a.ods", lambda: books.ods(("甲", [("n", "v"), (1, 2), (2, books.ERROR)]), ("乙", [("x",), ("1",)])), {"sheet": "甲"},
         [{"n": 1, "v": 2}, {"n": 2, "v": None}], {"workbook.sheet", "workbook.errors", "workbook.formulas"}, {}),
+    "old cells that show an error": ("a.xls", lambda: books.xls(("甲", [("n", "v"), (1, 2), (2, books.ERROR)]), ("乙", [("x",), (books.ERROR,)])), {"sheet": "甲"},
+        [{"n": 1, "v": 2}, {"n": 2, "v": None}], {"workbook.sheet", "workbook.errors"}, {}),
     "an error in a sheet that is not read": ("a.ods", lambda: books.ods(("甲", [("n",), (1,)]), ("乙", [("x",), (books.ERROR,)])), {"sheet": "甲"},
         [{"n": 1}], {"workbook.sheet", "workbook.formulas"}, {}),
     "cells filled up with blanks": ("a.csv", "n,v,d,金额\n 1,12 ,2024-03-05 ,3.5万 \n 2,3  ,2024-03-06 , 2\n".encode(), {},

@@ -6,12 +6,14 @@ import posixpath
 import re
 import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 from xml.etree.ElementTree import ParseError, fromstring
 from xml.sax.saxutils import unescape
 
 from shudu.policy.types import Text
 
 from ..recipe import Note
+from . import biff
 
 _MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 _LINKS = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
@@ -24,15 +26,21 @@ _IN_TABLES = re.compile(
 _PLACE = re.compile(rb'\sr="([A-Z]{1,3}[0-9]{1,7})"')
 
 
-def note(archive: zipfile.ZipFile, sheet: str) -> Note | None:
-    """What is said of such cells in a sheet of an XLSX or ODS: how many, and where the first is, if that is told.
+def note(path: Path, format_: str, sheet: str) -> Note | None:
+    """What is said of such cells in a sheet of a workbook: how many, and where the first is, if that is told.
 
-    None for a sheet without any. What an XLSB holds is not looked at.
+    None for a sheet without any. What an XLSB holds is not looked at. Raises BadZipFile.
     """
-    if "content.xml" in archive.namelist():
-        cells, first = _of_opendocument(archive, sheet), ""
+    first = ""
+    if format_ == "xls":
+        cells, (row, column) = biff.errors(path, sheet)
+        first = f"{_letters(column)}{row + 1}"
     else:
-        cells, first = _of_xlsx(archive, _part(archive, sheet))
+        with zipfile.ZipFile(path) as archive:
+            if format_ == "ods":
+                cells = _of_opendocument(archive, sheet)
+            else:
+                cells, first = _of_xlsx(archive, _part(archive, sheet))
     if not cells:
         return None
     where = Text(f"，首见 {first}", f"; the first is {first}") if first else Text("", "")
@@ -41,6 +49,10 @@ def note(archive: zipfile.ZipFile, sheet: str) -> Note | None:
         f"{cells} cells hold an error (such as #N/A, #DIV/0!) and were read as empty{where.en}.",
     )
     return Note.of("workbook.errors", said, cells=cells, **({"first": first} if first else {}))
+
+
+def _letters(column: int) -> str:
+    return (chr(64 + column // 26) if column >= 26 else "") + chr(65 + column % 26)
 
 
 def _tags(archive: zipfile.ZipFile, part: str) -> Iterator[bytes]:

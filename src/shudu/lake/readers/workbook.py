@@ -39,14 +39,12 @@ def open_reader(request: Request) -> Grid:
             said = Text(f"读取工作表“{name}”。", f"The sheet “{name}” was read.")
             notes.append(Note.of("workbook.sheet", said, sheet=name, choices=choices(others)))
         sheet = book.get_sheet_by_name(name)
+        errors = cellerrors.note(path, request.format, name)
+        notes += [errors] if errors else []
     except calamine.PasswordError:
         raise compound.protected() from None
-    except (calamine.CalamineError, OSError):
+    except (calamine.CalamineError, zipfile.BadZipFile, OSError):
         raise _refused("工作簿已损坏，或不是表格文件。", "The workbook is damaged, or no spreadsheet.") from None
-    if request.format != "xls":
-        with zipfile.ZipFile(path) as archive:
-            errors = cellerrors.note(archive, name)
-        notes += [errors] if errors else []
     ranges = [(top, left, bottom, right) for (top, left), (bottom, right) in sheet.merged_cell_ranges or []]
     if request.format == "ods":
         ranges = opendocument.merged(request.path, name)
