@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from shudu.lake import queries as lake
 from shudu.lake.types import Understood
-from shudu.policy.api import Call, Moment, Page, Paging, Upload, link, named, page
+from shudu.policy.api import Call, Moment, Page, Paging, Parameters, Upload, link, named, page
 from shudu.policy.types import not_found
 
 from . import actions, queries
@@ -241,7 +241,7 @@ def get_asset(request: Call, asset: str) -> AssetInFull:
     return AssetInFull.of(queries.asset(request.auth, asset))
 
 
-class Moments(BaseModel):
+class Moments(Parameters):
     """As of when."""
 
     at: AwareDatetime | None = None
@@ -383,7 +383,7 @@ class VersionDifference(BaseModel):
         )
 
 
-class Comparing(BaseModel):
+class Comparing(Parameters):
     """With which version (the one before, unless told), and how many of the rows to show."""
 
     against: Annotated[str, Field(pattern=r"^ver_[0-9a-hjkmnp-tv-z]{26}$")] | None = None

@@ -8,12 +8,12 @@ from django.http import HttpResponse
 from ninja import Query, Router
 from pydantic import BaseModel
 
-from shudu.policy.api import Call, Moment, Page, Paging, named, page
+from shudu.policy.api import Call, Moment, Page, Paging, Parameters, named, page
 
 from . import actions, queries
 from .models import Feed as FeedRow
 from .models import Source as SourceRow
-from .types import AddSource, OpenFeed, Rule, Survey
+from .types import AddSource, OpenFeed, Rule, Survey, Word
 
 sources = Router(tags=["sources"])
 feeds = Router(tags=["sources"])
@@ -154,8 +154,14 @@ def survey_source(request: Call, source: str, body: Survey) -> SourceContents:
     return SourceContents.of(row, body.table)
 
 
+class OfTable(Parameters):
+    """What was found in a source: its tables, or the columns of one."""
+
+    table: Word | None = None
+
+
 @sources.get("/{source}/contents", response=SourceContents, **named("来源库里有什么", "What is in a source"))
-def get_contents(request: Call, source: str, query: Query[Survey]) -> SourceContents:
+def get_contents(request: Call, source: str, query: Query[OfTable]) -> SourceContents:
     """The tables of a source, or the columns of `table`, as last found."""
     return SourceContents.of(queries.source(request.auth, source), query.table)
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from shudu.agreements.types import TableRows, masks_of
 from shudu.catalog import queries as catalog
 from shudu.lake.types import Mask
-from shudu.policy.api import Call, Said, named
+from shudu.policy.api import Call, Parameters, Said, named
 from shudu.policy.types import NotFound, Text
 
 from . import actions, queries
@@ -105,10 +105,16 @@ def _said(row: Indicator) -> dict[str, Any]:
     return {"code": row.code, "name": Said.of(row.name), "counts": Said.of(row.counts), "inverse": row.inverse}
 
 
+class OfVersion(Parameters):
+    """Of which version; the newest unless told."""
+
+    version: str | None = None
+
+
 @quality.get("/{asset}/quality", response=Quality, **named("数据质量", "The quality of a table"))
-def get_quality(request: Call, asset: str, version: str | None = None) -> Quality:
+def get_quality(request: Call, asset: str, query: Query[OfVersion]) -> Quality:
     """Of the newest version, or of `version`."""
-    return _quality(request, asset, version)
+    return _quality(request, asset, query.version)
 
 
 class QualityHistory(BaseModel):
@@ -171,7 +177,7 @@ class AnonymityReport(BaseModel):
         )
 
 
-class Asked(BaseModel):
+class Asked(Parameters):
     """The rows as they would be offered; masks as `column=preset`. Without `quasi` the suggested columns are taken."""
 
     columns: list[str] = []

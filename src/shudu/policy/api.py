@@ -14,7 +14,17 @@ from urllib.parse import urlencode
 from django.core.files.uploadedfile import UploadedFile
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
-from pydantic import BaseModel, Field, PlainSerializer, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    ValidationInfo,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from . import clock
 from .types import Actor, Text
@@ -58,7 +68,32 @@ Moment = Annotated[
 ]
 
 
-class Paging(BaseModel):
+class Parameters(BaseModel):
+    """What an address may ask behind its `?`, and nothing else: a name written wrong is refused, never passed over."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known(cls, given: Any, info: ValidationInfo) -> Any:
+        # Ninja hands on only the names it knows; the others are in the request alone.
+        asked = info.context["request"].GET if info.context else {}
+        known = ", ".join(cls.model_fields)
+        unknown = [
+            InitErrorDetails(
+                type=PydanticCustomError("parameter_unknown", "Unknown; known are {known}", {"known": known}),
+                loc=(name,),
+                input=None,
+            )
+            for name in asked
+            if name not in cls.model_fields
+        ]
+        if unknown:
+            raise ValidationError.from_exception_data(cls.__name__, unknown)
+        return given
+
+
+class Paging(Parameters):
     """Which part of a list: the newest rows first, `after` the last one already seen."""
 
     after: Annotated[str, Field(pattern=r"^[a-z]{3}_[0-9a-hjkmnp-tv-z]{26}$")] | None = None

@@ -13,6 +13,7 @@ from .types import Text
 _MISTAKES = {
     "missing": Text("缺少这一项", "it is missing"),
     "extra_forbidden": Text("没有这一项", "there is no such field"),
+    "parameter_unknown": Text("没有这个参数；可用的有 {known}", "there is no such parameter; there are {known}"),
     "enum": Text("须为 {expected} 之一", "it is one of {expected}"),
     "literal_error": Text("须为 {expected} 之一", "it is one of {expected}"),
     "string_pattern_mismatch": Text("写法不正确", "it is not written right"),
@@ -54,5 +55,7 @@ def of(mistake: Mapping[str, Any]) -> Text:
 
 
 def field_of(mistake: Mapping[str, Any]) -> str:
-    """Where a mistake is, such as `body.fields.title`."""
-    return ".".join(str(part) for part in mistake["loc"])[:200]
+    """Where a mistake is, such as `body.body.title` or `query.limit`."""
+    loc = mistake["loc"]
+    # Of a parameter it does not know, Ninja names the group as well.
+    return ".".join(str(part) for part in (loc[1:] if loc[:2] == ("query", "query") else loc))[:200]

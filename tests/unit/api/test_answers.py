@@ -117,6 +117,41 @@ def test_a_page_that_cannot_be_is_said_so(kept: Market, db: None, query: str) ->
     assert kept.buyer.refused(422, "GET", f"/assets?{query}")["fields"]
 
 
+@pytest.mark.parametrize(
+    ("path", "known"),
+    [
+        ("/assets", "after, limit, overdue"),
+        ("/parties", "after, limit, code, name"),
+        ("/runs", "after, limit"),
+        ("/assets/{asset}/versions", "at"),
+        ("/assets/{asset}/quality", "version"),
+        ("/versions/{version}/diff", "against, rows"),
+    ],
+)
+def test_a_parameter_nobody_knows_is_refused_with_those_there_are(
+    kept: Market, db: None, path: str, known: str
+) -> None:
+    path = path.format(**kept.ids)
+    problem = kept.provider.refused(422, "GET", f"{path}?limits=5&more=secret")
+    assert [one["field"] for one in problem["fields"]] == ["query.limits", "query.more"]
+    assert all(one["message"].endswith(f"there are {known}") for one in problem["fields"])
+    assert "secret" not in str(problem)
+    chinese = json.loads(kept.provider.call("GET", f"{path}?limits=5", **{"accept-language": "zh"}).content)
+    assert chinese["detail"] == f"“query.limits”不正确：没有这个参数；可用的有 {known}。"
+
+
+def test_every_list_refuses_a_parameter_it_does_not_know(kept: Market, db: None) -> None:
+    paths = json.loads(GOLDEN.read_text())["paths"]
+    asked = {
+        path.removeprefix("/api/v1").format(**kept.ids)
+        for path, operations in paths.items()
+        if any(one["in"] == "query" for one in operations.get("get", {}).get("parameters", ()))
+    }
+    assert len(asked) > 15
+    for path in asked:
+        assert kept.provider.refused(422, "GET", f"{path}?limits=5")["code"] == "input", path
+
+
 @pytest.mark.parametrize("noun", ["party", "asset", "version", "offer", "order", "agreement", "run"])
 def test_what_has_not_changed_is_not_sent_again(kept: Market, db: None, noun: str) -> None:
     plural = {"party": "parties"}.get(noun, f"{noun}s")
