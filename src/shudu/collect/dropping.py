@@ -198,6 +198,19 @@ def forget(place: Place, older_than: float) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
+def forget_files(place: Place, version: str) -> None:
+    """Remove the files of accepted deliveries that this version was made of; what was answered stays.
+
+    OSError where one cannot be removed; none where the folder is gone.
+    """
+    with suppress(FileNotFoundError):
+        for folder in place.accepted.iterdir():
+            if _names(folder / ANSWER, version):
+                for file in folder.iterdir():
+                    if file.name != ANSWER:
+                        file.unlink()
+
+
 def header_in(file: Path) -> dict[str, Any]:
     """The JSON object of a header's file. ValueError where it is none, OSError where it cannot be read."""
     with _regular(file) as source:
@@ -228,6 +241,13 @@ def _usable(name: str) -> bool:
     try:
         return _NAME.validate_python(name) == name
     except (ValidationError, UnicodeError):
+        return False
+
+
+def _names(answer: Path, version: str) -> bool:
+    try:
+        return any(line.endswith(f"  {version}") for line in answer.read_text("utf-8").splitlines())
+    except FileNotFoundError:  # its time was over just now
         return False
 
 

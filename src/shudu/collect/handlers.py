@@ -26,6 +26,12 @@ def remove_uploads(row: Outbox) -> None:
         actions.remove_upload(identity.system(), upload)
 
 
+@on(Event.VERSION_ERASED)
+def remove_deliveries(row: Outbox) -> None:
+    """And the files of the delivery it came as, in its owner's drop folder."""
+    queries.clear_deliveries(row.fields["version"])
+
+
 def refresh_due() -> None:
     """Start the refreshes that have fallen due, each for its owner; one that cannot start does not stop the next."""
     for feed in queries.due():

@@ -157,6 +157,9 @@ def _answer(actor: Actor, place: dropping.Place, folder: Path) -> None:
         dropping.answer(folder, place.refused, _why(delivery, error))
     else:
         dropping.answer(folder, place.accepted, _what(delivery, rows))
+        # The same again, or a worker killed between the two: its version may have been erased before its answer.
+        for version in queries.erased(row.version for row in rows):
+            dropping.forget_files(place, version)
 
 
 def _hand_in(actor: Actor, delivery: _Delivery) -> list[Batch]:

@@ -180,6 +180,19 @@ def drop_folder(row: Inbox) -> dropping.Place:
     return dropping.Place(root / row.name)
 
 
+def clear_deliveries(version_id: str) -> None:
+    """Remove the files of deliveries a version was made of from its owner's drop folder. OSError as it comes."""
+    row = Inbox.objects.filter(owner=catalog.version_row(version_id).owner).first()
+    if row is not None:
+        dropping.forget_files(drop_folder(row), version_id)
+
+
+def erased(versions: Iterable[str]) -> set[str]:
+    """Which of these versions are erased."""
+    asked = set(versions)
+    return asked - set(catalog.not_erased(asked))
+
+
 def inbox_waiting(actor: Actor) -> list[dropping.Found]:
     """What lies in the actor's drop folder and is not taken yet, with why it waits. OSError where it cannot be seen."""
     return list(dropping.look(drop_folder(inbox(actor))))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from django.apps import apps
 
 from shudu.catalog import actions, codes, queries
 from shudu.catalog.models import Version
@@ -89,6 +92,25 @@ def test_what_was_noted_of_values_goes_with_an_erased_version(market: Market, tm
     assert "纺织" not in str(kept)
     assert "98761" not in str(kept)
     assert kept["observations"]["quality"]["counts"]  # counts hold nobody's value
+
+
+def test_the_migration_takes_the_profiles_of_what_was_erased_before(market: Market, tmp_path: Path) -> None:
+    made = []
+    for name in ("产量", "库存"):
+        file = tmp_path / f"{name}.csv"
+        file.write_text("id,kind\n" + "".join(f"{n},纺织\n" for n in range(20)), encoding="utf-8")
+        version = queries.latest(actions.publish(market.provider, PublishTable(source=file, title=name, key="id")).id)
+        assert version is not None
+        made.append(version)
+    erased, live = made
+    Version.objects.filter(pk=erased.id).update(state="erased")
+    migration = importlib.import_module("shudu.catalog.migrations.0009_erased_without_profiles")
+    for _ in range(2):
+        migration.forget(apps, SimpleNamespace())
+    kept = {version.id: version.observations for version in Version.objects.filter(pk__in=[erased.id, live.id])}
+    assert kept[live.id] == live.observations
+    assert kept[erased.id] == {name: found for name, found in erased.observations.items() if name != "profile"}
+    assert "profile" in live.observations
 
 
 def test_core_fields_say_what_is_missing() -> None:

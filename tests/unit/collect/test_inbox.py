@@ -19,6 +19,7 @@ import pytest
 from django.conf import settings
 
 from shudu.catalog import queries as assets
+from shudu.catalog.actions import erase
 from shudu.collect import actions, batches, dropping, inbox, queries
 from shudu.collect.models import Batch, Inbox
 from shudu.collect.package import LARGEST_DIRECTORY
@@ -26,6 +27,7 @@ from shudu.collect.types import RegisterKey, package
 from shudu.lake.types import Mode
 from shudu.ledger.types import signer
 from shudu.policy.models import Outbox
+from shudu.policy.outbox import dispatch
 from shudu.policy.types import Conflict, Invalid, NotFound, Text, Unavailable
 
 from .headers import fields
@@ -180,6 +182,9 @@ def test_a_package_needs_no_header(box: Box, tmp_path: Path) -> None:
     assert box.take() == 1
     assert versions(box) == made + 1
     assert len(box.answers(box.place.accepted)) == 2
+    erase(box.desk.actor, Batch.objects.get().version)
+    dispatch()
+    assert {file.name for file in box.place.accepted.glob("*/*")} == {dropping.ANSWER}
 
 
 def test_hostile_things_are_neither_followed_nor_waited_for(box: Box, tmp_path: Path) -> None:
@@ -415,6 +420,30 @@ def test_answered_ones_go_in_time(box: Box) -> None:
     os.utime(old, (0, 0))
     box.take()
     assert not old.exists()
+
+
+def test_an_erased_version_takes_the_files_of_its_delivery(box: Box) -> None:
+    box.put()
+    box.take()
+    box.put("三月.csv", "no,place,value\n8,青羊,1\n", batch_id="other")
+    box.take()
+    of_it, other = sorted(box.place.accepted.iterdir())
+    assert len(list(of_it.iterdir())) == 3
+    erase(box.desk.actor, Batch.objects.order_by("id")[0].version)
+    dispatch()
+    assert [file.name for file in of_it.iterdir()] == [dropping.ANSWER]
+    assert len(list(other.iterdir())) == 3, "another's stays"
+
+
+def test_a_delivery_answered_after_its_version_was_erased_keeps_no_files(box: Box) -> None:
+    box.put()
+    box.take()
+    erase(box.desk.actor, Batch.objects.get().version)
+    box.put()
+    box.take()
+    _, again = sorted(box.place.accepted.iterdir())
+    assert [file.name for file in again.iterdir()] == [dropping.ANSWER]
+    assert Batch.objects.count() == 1
 
 
 def test_the_documentation_names_what_the_code_does() -> None:
