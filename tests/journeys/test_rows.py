@@ -73,8 +73,6 @@ def test_a_step_that_helps_is_one_press(person: Callable[..., Reader], tmp_path:
         provider.page.check("[name=purposes][value=research]")
         provider.page.check("[name=bases][value=contract]")
         provider.page.fill("[name=until]", "2035-12-31")
-        provider.page.locator("details > summary", has=provider.page.locator("xpath=../fieldset")).click()
-        provider.page.check("[name=quasi][value=年龄]")
         provider.press(preview)
         provider.page.wait_for_selector("#preview button[name=apply]")
         provider.press(step)

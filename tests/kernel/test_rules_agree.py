@@ -87,6 +87,7 @@ ROWS: dict[Permission, tuple[type[models.Model], ...]] = {
     Permission.MODEL_PUBLISH: (),
     Permission.OFFER_ACCEPT: (Offer,),
     Permission.OFFER_DRAFT: (),
+    Permission.OFFER_INSPECT: (Offer,),
     Permission.OFFER_READ: (Offer,),
     Permission.OFFER_WITHDRAW: (Offer,),
     Permission.ORDER_CANCEL: (Order,),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from types import MappingProxyType
+from typing import Any
 
 from shudu.accounts import actions as accounts
 from shudu.cases import actions as cases
@@ -30,6 +32,7 @@ from .terms import for_assignee, terms_sha256, to_json
 from .types import DraftOffer, DraftTable
 
 RUNS = "run"
+NOT_MEASURED: Mapping[str, Any] = MappingProxyType({})
 
 
 @action(Permission.OFFER_DRAFT, Event.OFFER_DRAFTED)
@@ -54,7 +57,7 @@ def draft(actor: Actor, request: DraftOffer) -> Offer:
 def _exposed(actor: Actor, request: DraftTable) -> Exposure | None:
     """Measure before the transaction opens: nobody waits for a scan of a large table."""
     data = _own_table(actor, request)
-    return exposure(data, queries.table_view(data, request), request.quasi)
+    return exposure(data, queries.table_view(data, request), request.quasi, request.not_quasi)
 
 
 @action(Permission.OFFER_DRAFT, Event.OFFER_DRAFTED, prepare=_exposed)
@@ -69,7 +72,8 @@ def draft_table(actor: Actor, request: DraftTable, *, prepared: Exposure | None)
     until = _ends(request.until)
     split = {"provider": request.provider, "modeller": 0, "platform": 100 - request.provider}
     line = compose_table(request, data, until)
-    return _drafted(actor, (line,), data.title, request.price_fen, split, until)
+    anonymity = prepared.kept() if prepared else {}
+    return _drafted(actor, (line,), data.title, request.price_fen, split, until, anonymity)
 
 
 def _own_table(actor: Actor, request: DraftTable) -> Offered:
@@ -94,9 +98,17 @@ def _ends(last: date) -> datetime:
 
 @part_of_action
 def _drafted(
-    actor: Actor, composed: Sequence[Line], title: LanguageMap, price_fen: int, split: dict[str, int], until: datetime
+    actor: Actor,
+    composed: Sequence[Line],
+    title: LanguageMap,
+    price_fen: int,
+    split: dict[str, int],
+    until: datetime,
+    anonymity: Mapping[str, Any] = NOT_MEASURED,
 ) -> Offer:
-    offer = Offer.objects.create(drafted_by=actor.party, title=title, price_fen=price_fen, split=split, until=until)
+    offer = Offer.objects.create(
+        drafted_by=actor.party, title=title, price_fen=price_fen, split=split, until=until, anonymity=dict(anonymity)
+    )
     cases.open_case("offer", offer.id, actor.party)
     rows = [
         OfferLine.objects.create(
@@ -120,6 +132,7 @@ def _drafted(
             "terms_sha256": [row.terms_sha256 for row in rows],
             "price_fen": offer.price_fen,
             "split": offer.split,
+            "anonymity": offer.anonymity,
         },
     )
     return offer

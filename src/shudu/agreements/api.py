@@ -9,6 +9,7 @@ from ninja import Query, Router
 from pydantic import BaseModel, ConfigDict, Field
 
 from shudu.policy.api import Call, Moment, Page, Paging, Said, named, page
+from shudu.policy.types import Actor
 
 from . import actions, queries
 from .models import Agreement as AgreementRow
@@ -82,13 +83,29 @@ class Offer(BaseModel):
         }
 
 
+class OfferAnonymity(BaseModel):
+    """How rows were let through: `k` counted by `quasi`, and by none of the suggested columns `left_out`;
+    `acknowledged` when it was below `least` and said back."""
+
+    quasi: list[str]
+    left_out: list[str]
+    k: int
+    least: int
+    acknowledged: bool
+
+
 class OfferInFull(Offer):
+    """`anonymity` is of rows to be handed over, and shown to their owner, the operator and the auditor."""
+
     lines: list[OfferLineInFull]  # type: ignore[assignment]  # each line says more than in a list
+    anonymity: OfferAnonymity | None
 
     @classmethod
-    def of(cls, row: OfferRow) -> OfferInFull:
+    def of(cls, actor: Actor, row: OfferRow) -> OfferInFull:
         lines = [OfferLineInFull(**OfferLine.fields_of(line), terms=_words(line)) for line in queries.lines(row.id)]
-        return cls(**Offer.fields_of(row), lines=lines)
+        measured = queries.anonymity_of(actor, row)
+        anonymity = OfferAnonymity(**measured) if measured else None
+        return cls(**Offer.fields_of(row), lines=lines, anonymity=anonymity)
 
 
 class Agreement(BaseModel):
@@ -184,7 +201,7 @@ def create_offer(request: Call, response: HttpResponse, body: DraftOffer) -> Off
     """A table and a model together. Drafting accepts nothing: each party accepts its own line."""
     row = actions.draft(request.auth, body, idempotency_key=request.idempotency_key)
     response["Location"] = f"{request.path}/{row.id}"
-    return OfferInFull.of(row)
+    return OfferInFull.of(request.auth, row)
 
 
 _TABLE = {
@@ -206,12 +223,12 @@ def create_table_offer(request: Call, response: HttpResponse, body: DraftTable) 
     """Rows of your own table as the terms show them; personal data is masked whole unless said otherwise."""
     row = actions.draft_table(request.auth, body, idempotency_key=request.idempotency_key)
     response["Location"] = f"{request.path.removesuffix('/tables')}/{row.id}"
-    return OfferInFull.of(row)
+    return OfferInFull.of(request.auth, row)
 
 
 @offers.get("/{offer}", response=OfferInFull, **named("查看上架", "An offer, its terms in plain words"))
 def get_offer(request: Call, offer: str) -> OfferInFull:
-    return OfferInFull.of(queries.offer(request.auth, offer))
+    return OfferInFull.of(request.auth, queries.offer(request.auth, offer))
 
 
 # What a caller may not see is not there for it: looked up as the caller first, refused by the action only then.
@@ -221,14 +238,16 @@ def get_offer(request: Call, offer: str) -> OfferInFull:
 def accept_offer(request: Call, offer: str) -> OfferInFull:
     """It is live when every line is accepted."""
     row = queries.offer(request.auth, offer)
-    return OfferInFull.of(actions.accept(request.auth, row.id, idempotency_key=request.idempotency_key))
+    made = actions.accept(request.auth, row.id, idempotency_key=request.idempotency_key)
+    return OfferInFull.of(request.auth, made)
 
 
 @offers.post("/{offer}/withdraw", response=OfferInFull, **named("下架", "Withdraw an offer"))
 def withdraw_offer(request: Call, offer: str) -> OfferInFull:
     """No new orders; agreements already concluded stand."""
     row = queries.offer(request.auth, offer)
-    return OfferInFull.of(actions.withdraw(request.auth, row.id, idempotency_key=request.idempotency_key))
+    made = actions.withdraw(request.auth, row.id, idempotency_key=request.idempotency_key)
+    return OfferInFull.of(request.auth, made)
 
 
 @agreements.get("", response=Page[Agreement], **named("协议列表", "Your agreements"))

@@ -23,6 +23,8 @@ class Offer(models.Model):
     price_fen = models.BigIntegerField()
     # Weights of the roles provider, modeller and platform, summing to 100.
     split = models.JSONField()
+    # Of rows to be handed over: `openings.Exposure.kept`; empty for any other, and from before it was kept.
+    anonymity = models.JSONField(default=dict)
     state = models.CharField(max_length=10, choices=State.choices, default=State.DRAFTED, db_index=True)
     created = models.DateTimeField(default=clock.now)
     until = models.DateTimeField()

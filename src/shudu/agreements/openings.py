@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from shudu.catalog.types import Offered
 from shudu.lake.types import View
@@ -16,16 +17,34 @@ from shudu.policy.types import Decision, Text
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """The smallest class by these quasi-identifiers, how small it may be, and how many of the records are in such."""
+    """The smallest class by these quasi-identifiers, how small it may be, and how many of the records are in such.
+
+    `left_out`: columns that were suggested as quasi-identifiers, and left out because the drafter named them.
+    """
 
     quasi: tuple[str, ...]
     k: int
     least: int
     records: int
     at_risk: int
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def small(self) -> bool:
+        return bool(self.records) and self.k < self.least
+
+    def kept(self) -> dict[str, Any]:
+        """What stays on the offer and on record: what was counted by, what was not, and what was acknowledged."""
+        return {
+            "quasi": list(self.quasi),
+            "left_out": list(self.left_out),
+            "k": self.k,
+            "least": self.least,
+            "acknowledged": self.small,
+        }
 
 
-Measure = Callable[[Offered, View, tuple[str, ...] | None], Exposure]
+Measure = Callable[[Offered, View, tuple[str, ...] | None, frozenset[str]], Exposure]
 _measures: list[Measure] = []
 
 
@@ -34,14 +53,14 @@ def register_exposure(measure: Measure) -> None:
     _measures.append(measure)
 
 
-def exposure(data: Offered, view: View, quasi: tuple[str, ...] | None) -> Exposure | None:
+def exposure(data: Offered, view: View, quasi: tuple[str, ...] | None, not_quasi: frozenset[str]) -> Exposure | None:
     """What was found, by the only room that measures; None where none does."""
-    return _measures[0](data, view, quasi) if _measures else None
+    return _measures[0](data, view, quasi, not_quasi) if _measures else None
 
 
 def opened(found: Exposure | None, acknowledged_k: int | None) -> Decision:
     """May it be offered? With the reason, and what would change it."""
-    if found is None or not found.records or found.k >= found.least:
+    if found is None or not found.small:
         k = found.k if found else 0
         return Decision.allow("offer.anonymity", Text(f"最小等价类 {k}。", f"The smallest class is {k}."))
     if acknowledged_k == found.k:

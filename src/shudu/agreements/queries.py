@@ -38,6 +38,20 @@ def offer(actor: Actor, offer_id: str) -> Offer:
     return row
 
 
+def anonymity_of(actor: Actor, offer: Offer) -> dict[str, Any] | None:
+    """What was measured of an offer's rows (`openings.Exposure.kept`), for its owner, the operator and the auditor.
+
+    None for anybody else, and where nothing was.
+    """
+    found: dict[str, Any] = offer.anonymity if inspects(actor, offer) else {}
+    return found or None
+
+
+def inspects(actor: Actor, offer: Offer) -> bool:
+    """May the actor see what was measured of an offer's rows?"""
+    return bool(decide(actor, Permission.OFFER_INSPECT, offer))
+
+
 def offers(actor: Actor) -> QuerySet[Offer]:
     """All offers the actor may see, newest first, with their lines."""
     rows = visible(actor, Permission.OFFER_READ, Offer.objects.all())

@@ -79,6 +79,8 @@ def register() -> None:
         Text("或该资源所涉上架、协议的当事方。", "Or a party to an offer or agreement about it."),
     )
     grant(Permission.OFFER_READ, LiveToAll(), assigners, drafter, holders(Role.OPERATOR))
+    # What was measured of people in its rows is no business of whoever may buy them.
+    grant(Permission.OFFER_INSPECT, assigners, drafter, holders(Role.OPERATOR, Role.AUDITOR))
     grant(Permission.OFFER_DRAFT, holders(Role.PROVIDER, Role.MODELLER))
     grant(Permission.OFFER_ACCEPT, assigners)
     grant(Permission.OFFER_WITHDRAW, assigners)

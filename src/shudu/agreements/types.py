@@ -206,7 +206,8 @@ class TableRows(BaseModel):
 
     `columns`: none named means all. `masks`: presets by column; a column found to hold personal data that is neither
     masked here nor named in `clear` is masked whole. `where` as in `DraftOffer`. `quasi`: by which columns somebody may
-    know a person (None: as suggested).
+    know a person, besides those suggested; `not_quasi`: suggested ones not counted by nevertheless, which an offer and
+    its record keep.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -217,6 +218,7 @@ class TableRows(BaseModel):
     clear: frozenset[str] = frozenset()
     where: Annotated[tuple[Condition_, ...], Field(max_length=MOST_CONDITIONS)] = ()
     quasi: tuple[str, ...] | None = None
+    not_quasi: frozenset[str] = frozenset()
 
 
 class DraftTable(TableRows):

@@ -21,7 +21,13 @@ def anonymity(
     where: Annotated[list[str] | None, typer.Option(metavar="COND", help="Only rows such as “tenure >= 12”.")] = None,
     mask: Annotated[list[str] | None, typer.Option(metavar="X=PRESET", help="Show a column masked.")] = None,
     clear: Annotated[str, typer.Option(metavar="X,Y", help="Personal data to hand over as it is.")] = "",
-    quasi: Annotated[str, typer.Option(metavar="X,Y", help="Columns by which somebody may know a person.")] = "",
+    quasi: Annotated[
+        str,
+        typer.Option(metavar="X,Y", help="More columns by which somebody may know a person, besides those suggested."),
+    ] = "",
+    not_quasi: Annotated[
+        str, typer.Option(metavar="X,Y", help="Suggested columns not to count by; an offer keeps it on record.")
+    ] = "",
     home: Home = None,
     as_: As = None,
     json: Json = False,
@@ -40,12 +46,14 @@ def anonymity(
             clear=_names(clear),
             where=tuple(where or ()),
             quasi=_names(quasi) if quasi else None,
+            not_quasi=_names(not_quasi),
         )
         made = queries.anonymity(current.actor(None if as_ else catalog.asset_row(asset).owner), request)
         found = made.found
         current.show(
             {
                 "quasi": list(made.quasi),
+                "left_out": list(made.left_out),
                 "records": found.records,
                 "classes": found.classes,
                 "k": found.k,

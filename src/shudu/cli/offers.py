@@ -133,7 +133,13 @@ def create_table_offer(
         list[str] | None, typer.Option(metavar="X=PRESET", help="Show a column masked, such as phone=mobile.")
     ] = None,
     clear: Annotated[str, typer.Option(metavar="X,Y", help="Personal data to hand over as it is.")] = "",
-    quasi: Annotated[str, typer.Option(metavar="X,Y", help="Columns by which somebody may know a person.")] = "",
+    quasi: Annotated[
+        str,
+        typer.Option(metavar="X,Y", help="More columns by which somebody may know a person, besides those suggested."),
+    ] = "",
+    not_quasi: Annotated[
+        str, typer.Option(metavar="X,Y", help="Suggested columns not to count by; an offer keeps it on record.")
+    ] = "",
     acknowledged_k: Annotated[
         int | None, typer.Option(metavar="K", help="Offer it although the smallest class has only so many records.")
     ] = None,
@@ -162,6 +168,7 @@ def create_table_offer(
             price_fen=fen(price, "--price"),
             provider=provider,
             quasi=_names(quasi) if quasi else None,
+            not_quasi=_names(not_quasi),
             acknowledged_k=acknowledged_k,
         )
         offer = actions.draft_table(current.actor(_drafter(current, data)), request, idempotency_key=key)
@@ -265,7 +272,8 @@ def show_offer(
     with session(home, as_, json) as current:
         from shudu.agreements import queries
 
-        row = queries.offer(current.actor(), offer)
+        actor = current.actor()
+        row = queries.offer(actor, offer)
         words = {line.role: _words(current, line) for line in queries.lines(row.id)}
         current.show(
             {
@@ -275,6 +283,7 @@ def show_offer(
                 "split": row.split,
                 "lines": [_line(line) for line in queries.lines(row.id)],
                 "terms": words,
+                "anonymity": queries.anonymity_of(actor, row),
             },
             Text(f"每次运行 ¥{yuan(row.price_fen)}。", f"¥{yuan(row.price_fen)} per run."),
         )

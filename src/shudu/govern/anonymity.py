@@ -101,7 +101,8 @@ def towards(
 ) -> tuple[Step, ...]:
     """Masks that bring the smallest class to `k`, the one that helps most first; as many as it takes, or all there are.
 
-    Greedy: the fewest masks are not promised. A date is tried by its year before it is hidden altogether.
+    Greedy: the fewest masks are not promised. A date is tried by its year before it is hidden altogether; of many
+    columns only the first few are tried at each step, for every try is a scan.
     """
     dates = {column.name for column in columns if column.type == "DATE" or column.type.startswith("TIMESTAMP")}
     steps: list[Step] = []
@@ -116,7 +117,7 @@ def towards(
             return tuple(steps)
         tried = [
             Step(name, mask, assess(grouped, replace(view, masks={**view.masks, name: mask}), quasi).k)
-            for name, mask in ways
+            for name, mask in ways[: 2 * MOST_QUASI]
         ]
         best = max(tried, key=lambda step: step.k)
         steps.append(best)
@@ -125,18 +126,22 @@ def towards(
             return tuple(steps)
 
 
-def quasi_of(columns: Sequence[Column], view: View, key: str | None) -> tuple[str, ...]:
-    """Columns by which somebody may know a person: what hints at one by its name, and what is left of personal data."""
-    shown = {column.name for column in columns} if view.columns is None else set(view.columns)
+def quasi_of(columns: Sequence[Column], view: View | None, key: str | None) -> tuple[str, ...]:
+    """Columns by which somebody may know a person: what hints at one by its name, and what is left of personal data.
+
+    Without a view: of the table as it is.
+    """
+    shown = {column.name for column in columns} if view is None or view.columns is None else set(view.columns)
+    masks = view.masks if view else {}
     found = [
         column.name
         for column in columns
         if column.name in shown - {key}
-        and view.masks.get(column.name) is not Mask.WHOLE
+        and masks.get(column.name) is not Mask.WHOLE
         and column.sensitivity != Sensitivity.SENSITIVE
         and (column.sensitivity is not None or hints.QUASI.fits(column.name))
     ]
-    return tuple(found[:MOST_QUASI])
+    return tuple(found)
 
 
 def sensitive_of(columns: Sequence[Column], view: View) -> tuple[str, ...]:
@@ -150,18 +155,30 @@ def sensitive_of(columns: Sequence[Column], view: View) -> tuple[str, ...]:
     )
 
 
+def check_named(quasi: Sequence[str]) -> tuple[str, ...]:
+    """The quasi-identifiers somebody named, at most `MOST_QUASI` and each once. Raises Invalid `anonymity.columns`."""
+    twice = [name for name in quasi if list(quasi).count(name) > 1][:1]
+    if twice or len(quasi) > MOST_QUASI:
+        raise _wrong(twice)
+    return tuple(quasi)
+
+
 def _check(view: View, quasi: Sequence[str], sensitive: Sequence[str]) -> None:
     shown = None if view.columns is None else set(view.columns)
     wrong = sorted({*quasi, *sensitive} - shown) if shown is not None else []
-    wrong += sorted(set(quasi) & set(sensitive)) + [name for name in quasi if list(quasi).count(name) > 1][:1]
-    if wrong or len(quasi) > MOST_QUASI:
-        named = "、".join(wrong), ", ".join(wrong)
-        raise Invalid(
-            "anonymity.columns",
-            Text(
-                f"准标识符至多 {MOST_QUASI} 列，须为提供的列，且不同时是敏感列：{named[0]}。",
-                f"At most {MOST_QUASI} quasi-identifiers, all shown and none of them sensitive too: {named[1]}.",
-            ),
-            Text("请改选列。", "Choose other columns."),
-            {"columns": wrong},
-        )
+    wrong += sorted(set(quasi) & set(sensitive))
+    if wrong:
+        raise _wrong(wrong)
+
+
+def _wrong(columns: list[str]) -> Invalid:
+    named = "、".join(columns), ", ".join(columns)
+    return Invalid(
+        "anonymity.columns",
+        Text(
+            f"自选的准标识符至多 {MOST_QUASI} 列，须为提供的列，且不同时是敏感列：{named[0]}。",
+            f"At most {MOST_QUASI} quasi-identifiers are named, all shown and none of them sensitive too: {named[1]}.",
+        ),
+        Text("请改选列。", "Choose other columns."),
+        {"columns": columns},
+    )

@@ -140,10 +140,12 @@ class MaskStep(BaseModel):
 
 
 class AnonymityReport(BaseModel):
-    """What rows would still tell of single people. `k`: the smallest class of records that agree in all of `quasi`;
+    """What rows would still tell of single people. `k`: the smallest class of records that agree in all of `quasi`
+    (the suggested columns but for `left_out`, and those named);
     `l`: the fewest distinct values within a class, by sensitive column. Counts only, never a value."""
 
     quasi: list[str]
+    left_out: list[str]
     least: int
     records: int
     classes: int
@@ -162,6 +164,7 @@ class AnonymityReport(BaseModel):
         found = made.found
         return cls(
             quasi=list(made.quasi),
+            left_out=list(made.left_out),
             least=made.least,
             records=found.records,
             classes=found.classes,
@@ -178,13 +181,15 @@ class AnonymityReport(BaseModel):
 
 
 class Asked(Parameters):
-    """The rows as they would be offered; masks as `column=preset`. Without `quasi` the suggested columns are taken."""
+    """The rows as they would be offered; masks as `column=preset`. `quasi` comes to the suggested columns, `not_quasi`
+    leaves some of those out."""
 
     columns: list[str] = []
     where: list[str] = []
     mask: list[str] = []
     clear: list[str] = []
     quasi: list[str] | None = None
+    not_quasi: list[str] = []
 
 
 @quality.get(
@@ -200,6 +205,7 @@ def get_anonymity(request: Call, asset: str, query: Query[Asked]) -> AnonymityRe
         clear=frozenset(query.clear),
         where=tuple(query.where),  # type: ignore[arg-type]  # lines are read as conditions
         quasi=None if query.quasi is None else tuple(query.quasi),
+        not_quasi=frozenset(query.not_quasi),
     )
     return AnonymityReport.of(queries.anonymity(request.auth, rows))
 

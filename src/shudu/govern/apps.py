@@ -33,10 +33,10 @@ class GovernConfig(AppConfig):
         register_chore(handlers.assess_due)
 
 
-def _exposure(data: Offered, view: View, quasi: tuple[str, ...] | None) -> Exposure:
+def _exposure(data: Offered, view: View, quasi: tuple[str, ...] | None, not_quasi: frozenset[str]) -> Exposure:
     from .exposure import exposure
 
-    return exposure(data, view, quasi)
+    return exposure(data, view, quasi, not_quasi)
 
 
 # Observers compute on columns: what they do that with is loaded when the first table is written.

@@ -14,14 +14,14 @@ from shudu.agreements import queries as agreements
 from shudu.agreements.types import TableRows
 from shudu.catalog import queries as catalog
 from shudu.catalog.queries import Asset, Version
-from shudu.catalog.types import CoreFields
+from shudu.catalog.types import CoreFields, Offered
 from shudu.lake.types import Mask
 from shudu.policy import clock
 from shudu.policy.permissions import Permission
 from shudu.policy.rules import decide, refuse_unless
 from shudu.policy.types import Actor, Text, not_found
 
-from .anonymity import CONTROLLED_K
+from .anonymity import CONTROLLED_K, quasi_of
 from .detectors import Kind
 from .exposure import Report as Report
 from .exposure import report
@@ -135,7 +135,14 @@ def anonymity(actor: Actor, request: TableRows, least: int = CONTROLLED_K) -> Re
     asset = catalog.asset(actor, request.data)
     refuse_unless(decide(actor, Permission.QUALITY_DECLARE, asset))
     data = catalog.shape(asset.id)
-    return report(data, agreements.table_view(data, request), request.quasi, least)
+    view = agreements.table_view(data, request)
+    return report(data, view, request.quasi, request.not_quasi, least)
+
+
+def suggested_quasi(actor: Actor, data: Offered) -> tuple[str, ...]:
+    """The columns that are counted by unless masked whole or left out on record: for the owner of the table alone."""
+    refuse_unless(decide(actor, Permission.QUALITY_DECLARE, catalog.asset(actor, data.asset)))
+    return quasi_of(data.columns, None, data.entity_key)
 
 
 def usual_masks(actor: Actor, asset_id: str) -> dict[str, Mask]:

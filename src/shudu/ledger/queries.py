@@ -160,7 +160,7 @@ def receipt_for(
 ) -> dict[str, Any]:
     """The receipt of the latest such event, with every field that can still be opened or only those in `disclose`.
 
-    Digests of what could be guessed stay closed unless `confidential`: the caller says who may see what they stand for.
+    What is `events.CONFIDENTIAL` stays closed unless `confidential`: the caller says who may see what they stand for.
 
     Write it with `receipt.encode`. NotFound when nothing happened, Conflict `ledger.not_yet` before it is sequenced.
     """

@@ -112,7 +112,7 @@ LEAVES: dict[Event, Leaf] = {
     Event.LOG_OPENED: Leaf(1, ("base_iri", "origin", "software", "pins")),
     Event.MEMBER_ADDED: Leaf(1, ("membership", "party", "role")),
     Event.OFFER_ACCEPTED: Leaf(1, ("offer", "party", "lines", "live")),
-    Event.OFFER_DRAFTED: Leaf(1, ("offer", "lines", "terms_sha256", "price_fen", "split")),
+    Event.OFFER_DRAFTED: Leaf(2, ("offer", "lines", "terms_sha256", "price_fen", "split", "anonymity")),
     Event.OFFER_WITHDRAWN: Leaf(1, ("offer", "party")),
     Event.ORDER_PLACED: Leaf(1, ("order", "offer", "buyer", "purpose", "agreements", "price_fen")),
     Event.ORDER_RELEASED: Leaf(1, ("order", "run", "amount_fen")),
@@ -159,8 +159,12 @@ LEAVES: dict[Event, Leaf] = {
     Event.VERSION_WITHDRAWN: Leaf(1, ("asset", "version", "basis")),
 }
 
-# Fields that are digests of things small enough to be guessed. Their salts go only to who may see what they stand for.
-CONFIDENTIAL: dict[Event, frozenset[str]] = {Event.RUN_CLOSED: frozenset({"checks_sha256"})}
+# Fields not meant for everybody who may see what an entry is about, and digests of things small enough to be guessed.
+# Their salts go only to who may see what they stand for.
+CONFIDENTIAL: dict[Event, frozenset[str]] = {
+    Event.OFFER_DRAFTED: frozenset({"anonymity"}),
+    Event.RUN_CLOSED: frozenset({"checks_sha256"}),
+}
 
 Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -170,7 +174,15 @@ def _run_closed_2(fields: dict[str, Any]) -> dict[str, Any]:
     return {**fields, "checks": [], "decision": {}}
 
 
-UPCASTERS: dict[tuple[Event, int], Upcaster] = {(Event.RUN_CLOSED, 1): _run_closed_2}
+def _offer_drafted_2(fields: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 did not say what was measured of rows to be handed over."""
+    return {**fields, "anonymity": {}}
+
+
+UPCASTERS: dict[tuple[Event, int], Upcaster] = {
+    (Event.OFFER_DRAFTED, 1): _offer_drafted_2,
+    (Event.RUN_CLOSED, 1): _run_closed_2,
+}
 
 
 def upcast(event: Event, version: int, fields: dict[str, Any]) -> dict[str, Any]:

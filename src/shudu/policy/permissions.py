@@ -28,6 +28,7 @@ class Permission(StrEnum):
     MODEL_PUBLISH = "model.publish"
     OFFER_ACCEPT = "offer.accept"
     OFFER_DRAFT = "offer.draft"
+    OFFER_INSPECT = "offer.inspect"
     OFFER_READ = "offer.read"
     OFFER_WITHDRAW = "offer.withdraw"
     ORDER_CANCEL = "order.cancel"

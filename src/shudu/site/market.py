@@ -64,6 +64,7 @@ def _offer(request: HttpRequest, actor: Actor, offer_id: str, error: ShuduError 
         "to_order": row.state == "live" and "buyer" in actor.roles,
         "purposes": labels(PURPOSES, queries.terms_of(lines[0]).use.purposes),
         "available": accounts.balance(actor.party, MONEY).available,
+        "anonymity": queries.anonymity_of(actor, row),
         "names": identity.names([row.drafted_by, *(line.assigner for line in lines)]),
         "titles": catalog.titles(line.asset for line in lines),
         "entries": ledger.placed([row.id]),

@@ -99,10 +99,13 @@ def _table(actor: Actor, sent: QueryDict) -> dict[str, Any]:
         return form | {"error": error}
     usual = govern.usual_masks(actor, table.asset)
     columns = _shown(table, sent)
+    suggested = set(govern.suggested_quasi(actor, table))
+    names = [column.name for column in columns]
     return form | {
         "table": table,
         "columns": [(column, _ways(column, usual.get(column.name), sent)) for column in columns],
-        "quasi": [(column.name, column.name) for column in columns if column.name != table.entity_key],
+        "quasi": [(name, name) for name in names if name not in suggested | {table.entity_key}],
+        "suggested": [(name, name) for name in names if name in suggested],
         "others": len(table.columns) - len(columns),
     }
 
@@ -137,6 +140,7 @@ def _rows(sent: QueryDict, table: Offered) -> dict[str, Any]:
         "clear": frozenset(column.name for column, way in asked.items() if way == CLEAR and column.sensitivity),
         "where": tuple(line for line in sent.get("where", "").splitlines() if line.strip()),
         "quasi": tuple(sent.getlist("quasi")) or None,
+        "not_quasi": frozenset(sent.getlist("not_quasi")),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -22,7 +23,7 @@ from .acting import acting, acts
 
 SHOWN = 50
 # Whoever may see a thing may have the receipts about it.
-SEEN = {
+SEEN: dict[str, Callable[[Actor, str], Any]] = {
     "agreement": agreements.agreement,
     "asset": catalog.asset,
     "offer": agreements.offer,
@@ -38,8 +39,9 @@ def _receipt(actor: Actor, event: str, subject: str) -> dict[str, Any]:
         raise not_found("存证回执", "receipt", subject)
     if event == Event.RUN_CLOSED:
         return runs.receipt_of(actor, subject)
-    SEEN[noun](actor, subject)
-    return ledger.receipt_for(Event(event), subject)
+    row = SEEN[noun](actor, subject)
+    inspects = event == Event.OFFER_DRAFTED and agreements.inspects(actor, row)
+    return ledger.receipt_for(Event(event), subject, confidential=inspects)
 
 
 @require_safe

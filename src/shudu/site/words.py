@@ -288,6 +288,7 @@ FIELDS = {
     "agreements": Text("合同", "agreements"),
     "amount": Text("数额", "amount"),
     "amount_fen": Text("金额（分）", "amount (fen)"),
+    "anonymity": Text("再识别测量", "what rows tell of people"),
     "asset": Text("资源", "asset"),
     "assignee": Text("使用方", "assignee"),
     "assigner": Text("提供方", "assigner"),

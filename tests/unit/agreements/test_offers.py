@@ -66,6 +66,7 @@ def test_drafting_accepts_nothing(market: Any) -> None:
         "terms_sha256": [data.terms_sha256, model.terms_sha256],
         "price_fen": 50_000,
         "split": {"provider": 60, "modeller": 30, "platform": 10},
+        "anonymity": {},
         "by": market.modeller.party,
         "via": "console",
     }

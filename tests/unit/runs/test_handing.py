@@ -16,6 +16,8 @@ import pytest
 from shudu.accounts import actions as accounts
 from shudu.accounts import queries as books
 from shudu.agreements import actions as agreements
+from shudu.agreements import queries as offers
+from shudu.agreements.models import Offer
 from shudu.agreements.types import DraftTable, TableRows
 from shudu.catalog import actions as catalog
 from shudu.catalog import queries as assets
@@ -174,6 +176,17 @@ def test_rows_that_set_people_apart_are_offered_only_by_who_says_so(town: Market
     with pytest.raises(Refused):
         offered(town, **shown, acknowledged_k=2)
     assert offered(town, **{**shown, "masks": {"手机号": "whole"}})
+    # Harmless columns come to the suggested ones; leaving one of those out stays on the offer and on record.
+    with pytest.raises(Refused):
+        offered(town, **shown, quasi=["tenure"])
+    with pytest.raises(Refused):
+        offered(town, **shown, quasi=["tenure"], not_quasi=["tenure", "no"])
+    avoided = Offer.objects.get(pk=offered(town, **shown, not_quasi=["手机号", "tenure"]))
+    kept = {"quasi": ["region"], "left_out": ["手机号"], "k": 20, "least": 5, "acknowledged": False}
+    assert avoided.anonymity == kept
+    assert Outbox.objects.get(event="offer.drafted", subject=avoided.id).fields["anonymity"] == kept
+    for actor, sees in ((town.provider, True), (town.operator, True), (town.buyer, False), (town.modeller, False)):
+        assert offers.anonymity_of(actor, avoided) == (kept if sees else None)
     # By columns of one's own choice, over the rows that would leave; and for nobody but the owner.
     chosen = TableRows(data=town.data, quasi=("tenure",), where=["tenure < 10"])  # type: ignore[arg-type]
     assert (

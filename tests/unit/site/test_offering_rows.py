@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from shudu.agreements import actions as offers
 from shudu.agreements import queries as agreements
 from shudu.agreements.models import Offer
 from shudu.agreements.types import DraftTable, TableRows
@@ -18,6 +19,8 @@ from shudu.catalog import actions as catalog
 from shudu.catalog.types import PublishTable
 from shudu.govern import queries as govern
 from shudu.lake.types import PRESETS, Mask
+from shudu.ledger.actions import open_log
+from shudu.runs.worker import spread_news
 from unit.agreements.conftest import Market, market
 
 from .test_market_pages import MOST_BYTES
@@ -142,6 +145,31 @@ def test_a_small_k_is_said_back_as_at_the_command_line(owner: Client, market: Ma
     )  # fmt: skip
     assert agreements.terms_of(line) == agreements.preview_table(market.provider, same).terms
     assert "每次交付" in owner.get(f"/offers/{offer.id}/", **ZH).content.decode()
+
+
+def test_a_suggested_column_left_out_is_seen_by_the_desk_and_not_by_who_may_buy(owner: Client, market: Market) -> None:
+    page = owner.get(PLACE, {"data": market.data}, **ZH).content.decode()
+    assert 'name="not_quasi" value="手机号"' in page
+    assert 'name="quasi" value="手机号"' not in page, "it is counted by already"
+    assert owner.post(PLACE, sent(market, quasi=["tenure"]), **ZH).status_code == 403
+    left = {"not_quasi": ["手机号", "tenure", "no"]}
+    page = owner.post(PLACE, sent(market, preview="1", **left), **ZH).content.decode()
+    assert "系统提出而未计入，将记录在案" in page
+    place = owner.post(PLACE, sent(market, **left)).headers["Location"]
+    offer = Offer.objects.get()
+    assert (offer.anonymity["left_out"], offer.anonymity["quasi"]) == (["手机号"], ["region"])
+    offers.accept(market.provider, offer.id)
+    open_log(market.operator, base_iri="https://data.example.org", software="shudu test")
+    while spread_news():
+        pass
+    for who, sees in ((market.provider, True), (market.operator, True), (market.buyer, False)):
+        reader = client_of(market.operator, who.party, f"reads-{who.party}")
+        page = reader.get(place, **ZH).content.decode()
+        assert "条件摘要" in page
+        assert ("系统提出而未计入" in page) is sees
+        receipt = reader.get(f"/receipts/offer.drafted/{offer.id}/file/").content.decode()
+        assert '"terms_sha256"' in receipt
+        assert ('"anonymity"' in receipt) is sees
 
 
 def test_what_the_form_does_not_speak_of_stays_behind(owner: Client, market: Market) -> None:
