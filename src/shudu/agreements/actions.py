@@ -48,7 +48,7 @@ def draft(actor: Actor, request: DraftOffer) -> Offer:
     refuse_unless(_drafts(actor, data, model))
     for offered in (data, model):
         refuse_unless(catalog.may_offer(offered.owner, offered.asset))
-    refuse_unless(licensed(data.version, rows_leave=False, until=request.until))
+    refuse_unless(licensed(data.version, rows_leave=False, until=request.until, to_owner=actor.party == data.owner))
     until = _ends(request.until)
     title = _title(data.title, model.title)
     return _drafted(actor, compose(request, data, model, until), title, request.price_fen, dict(request.split), until)
@@ -67,7 +67,7 @@ def draft_table(actor: Actor, request: DraftTable, *, prepared: Exposure | None)
     Raises `Refused` (`offer.anonymity`) where the rows would set people apart and nobody has acknowledged it.
     """
     data = _own_table(actor, request)
-    refuse_unless(licensed(data.version, rows_leave=True, until=request.until))
+    refuse_unless(licensed(data.version, rows_leave=True, until=request.until, to_owner=True))
     refuse_unless(opened(prepared, request.acknowledged_k))
     until = _ends(request.until)
     split = {"provider": request.provider, "modeller": 0, "platform": 100 - request.provider}

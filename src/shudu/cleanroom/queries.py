@@ -23,7 +23,7 @@ from shudu.runs import queries as runs
 from .models import Release as Release
 from .models import ReleaseRules as ReleaseRules
 from .procedures import RELEASE
-from .types import RULES
+from .types import JUDGED_BY_ROWS, RULES
 
 if TYPE_CHECKING:
     from .diagnosis import Diagnosis as Diagnosis
@@ -31,14 +31,20 @@ if TYPE_CHECKING:
     from .release_policy import ReleasePolicy
 
 
-def policy_of(owners: Iterable[str]) -> ReleasePolicy:
-    """The rules of release for what is made of these parties' data and models, as the house and they have them."""
+def policy_of(owners: Iterable[str], modellers: Iterable[str] = ()) -> ReleasePolicy:
+    """The rules of release for what is made of the data of `owners` and models of `modellers`, as the house and they
+    have them. What a modeller declared of `JUDGED_BY_ROWS` does not bear on others' data."""
     from .house_policy import declared
     from .house_policy import policy_of as strictest_of
     from .release_policy import strictest
 
-    parties = sorted(set(owners))
-    asked = [declared(row.rules) for row in map(own_rules, parties) if row is not None]
+    of_data, of_models = set(owners), set(modellers)
+    parties = sorted(of_data | of_models)
+    asked = [
+        declared({name: value for name, value in row.rules.items() if party in of_data or name not in JUDGED_BY_ROWS})
+        for party in parties
+        if (row := own_rules(party)) is not None
+    ]
     return reduce(strictest, asked, strictest_of(parties, settings.OPTIONS.home))
 
 

@@ -190,10 +190,10 @@ def _trusted(agreed: Release) -> list[str]:
 
 
 def _policy(work: Work, data: Offered, agreed: Release) -> release.ReleasePolicy:
-    """The strictest of our defaults, the house's rules, every owner's and what was agreed; larger groups by a sensitive
+    """The strictest of our defaults, the house's rules, both owners' and what was agreed; larger groups by a sensitive
     column."""
-    owners = {catalog.version_row(item.version).binding.asset.owner for item in work.inputs}
-    policy, named = queries.policy_of(owners), _trusted(agreed)
+    owner, modeller = (catalog.version_row(work.input(role).version).binding.asset.owner for role in ("data", "model"))
+    policy, named = queries.policy_of([owner], [modeller]), _trusted(agreed)
     least = max(agreed.min_group, policy.min_group)
     if any(column.sensitivity is not None for column in data.columns if column.name in named):
         least = max(least, policy.min_group_sensitive)

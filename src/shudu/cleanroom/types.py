@@ -26,6 +26,12 @@ RULES: Mapping[str, Text] = {
     "decide_days": Text("待放行结果的审核天数", "Days to decide about a held release"),
 }
 
+# Whether a row leaves turns on these and on the rows themselves. Whoever may set one finer and finer, and buys, learns
+# from what is merged the very size or share it is held against: only who owns the data may.
+JUDGED_BY_ROWS = frozenset(
+    {"min_group", "min_group_sensitive", "dominant_entities", "dominant_share", "carrier_fraction", "max_text"}
+)
+
 Count = Annotated[StrictInt, Field(ge=1, le=10**9)] | None
 Share = Annotated[StrictFloat, Field(gt=0, le=1)] | None
 Name = Annotated[str, Field(min_length=1, max_length=200)]
@@ -35,7 +41,8 @@ class OwnRules(BaseModel):
     """What a party asks of every release its data or model is part of, in the place of what it asked for before.
 
     A rule that is not named stays as the house has it. `group_by`: the only columns that may make groups; none of them
-    means no groups at all. Units and reasons: `release_policy.toml`.
+    means no groups at all. Those `JUDGED_BY_ROWS` hold for the party's data, and for its models with nobody else's.
+    Units and reasons: `release_policy.toml`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from functools import reduce
 from typing import Any
 
@@ -11,8 +12,8 @@ from hypothesis import strategies as st
 
 from shudu.cleanroom import actions, queries
 from shudu.cleanroom.house_policy import declared, parse
-from shudu.cleanroom.release_policy import DEFAULTS, REASONS, ReleasePolicy, strictest
-from shudu.cleanroom.types import RULES, OwnRules, rules_of
+from shudu.cleanroom.release_policy import DEFAULTS, REASONS, ReleasePolicy, is_larger_stricter, strictest
+from shudu.cleanroom.types import JUDGED_BY_ROWS, RULES, OwnRules, rules_of
 from shudu.policy.models import Outbox
 from shudu.policy.types import Invalid, Refused, Unavailable
 from shudu.runs import queries as runs
@@ -100,13 +101,27 @@ def test_the_newest_declaration_holds_and_each_is_on_record(market: Market) -> N
         queries.rules(market.operator)
 
 
+@pytest.mark.django_db
+def test_a_modeller_moves_no_threshold_of_anothers_rows(market: Market) -> None:
+    """Else it learns, run by run, on which side of it a group's size or share lies, until it knows the figure."""
+    data, model = market.provider.party, market.modeller.party
+    every = {name: 1_000 if is_larger_stricter(name) else 1 for name in RULES} | {
+        "dominant_share": 0.1, "carrier_fraction": 0.9, "group_by": ["region"],
+    }  # fmt: skip
+    actions.restrict(market.modeller, asked(**every))
+    alone, both = queries.policy_of([data]), queries.policy_of([data], [model])
+    moved = {one.name for one in fields(DEFAULTS) if getattr(alone, one.name) != getattr(both, one.name)}
+    assert moved == set(RULES) - JUDGED_BY_ROWS
+    assert queries.policy_of([model], [model]) == declared(asked(**every).named()), "its own data is its own"
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_real_run_keeps_to_what_its_owners_declared(market: Market) -> None:
     from shudu.accounts import actions as accounts
 
     accounts.deposit(market.operator, market.buyer.party, 1_000_000)
     actions.restrict(market.provider, asked(min_group=20))
-    actions.restrict(market.modeller, asked(min_group=15, significant_digits=2))
+    actions.restrict(market.modeller, asked(min_group=25, dominant_share=0.01, significant_digits=2, max_text=1))
     actions.restrict(market.buyer, asked(min_group=1_000))
     run = ordered(market)
     assert runs.output_of(run.id) is not None, run.error

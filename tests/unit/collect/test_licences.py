@@ -77,11 +77,14 @@ def test_an_offer_does_not_outlast_the_licence(market: Market, folder: Path) -> 
     results(market)
     rows(market)
     bought(market, folder, 2, licensed_until="2026-06-29")
-    for offered in (results, rows):
+    draft = market.draft(until=LAST)
+    for actor, told in ((market.provider, True), (market.modeller, False)):
         with pytest.raises(Refused) as refused:
-            offered(market)
-        assert "2026-06-29" in str(refused.value.message)
+            agreements.draft(actor, draft)
+        assert ("2026-06-29" in str(refused.value.message)) is told, "a modeller learns no day"
         assert refused.value.remedy is not None
+    with pytest.raises(Refused, match="2026-06-29"):
+        rows(market)
 
 
 def test_what_was_collected_otherwise_has_no_licence(market: Market, folder: Path) -> None:
