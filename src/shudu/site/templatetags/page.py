@@ -99,6 +99,12 @@ def tongue(title: Mapping[str, str] | str) -> SafeString:
 
 
 @register.filter
+def parted(code: str) -> SafeString:
+    """A catalogue code that may break behind its stroke, so that its last digit is not left to a line of its own."""
+    return format_html_join(SafeString("/<wbr>"), "{}", ((part,) for part in code.split("/")))
+
+
+@register.filter
 def word(code: str, table: str) -> str:
     """What a code is called, by the table of `words` it belongs to; an unknown one is shown as it is."""
     text = getattr(words, table).get(code)
