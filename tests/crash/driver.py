@@ -6,8 +6,7 @@
     python driver.py look HOME ORDERS ASSETS FEN  what is wrong with a home, which should hold so many
 
 A point is every commit of the database, every rename, fsync, start of a process and step of a table's way in, before
-and after it. Each trial
-starts from the same prepared home; the operation runs in a forked child that is ended by SIGKILL at its point.
+and after it. Each trial starts from the same prepared home; the operation runs in a forked child that is killed there.
 """
 
 from __future__ import annotations
@@ -164,21 +163,18 @@ class Idle(threading.Event):
         from shudu.policy.models import Outbox
         from shudu.runs.models import Run
 
-        waiting = Outbox.objects.filter(dispatched=False) | Outbox.objects.filter(sequenced=False)
-        if not waiting.exists() and not Run.objects.filter(state="queued").exists():
+        if not (Outbox.objects.exclude(dispatched=True, sequenced=True) or Run.objects.filter(state="queued")):
             self.set()
         return super().wait(timeout)
 
 
 def work() -> None:
     """What `shudu worker` does, until nothing waits; one after the other, so that the points keep their order."""
-    from shudu.runs.types import chores
-    from shudu.runs.worker import Worker, sweep
+    from shudu.runs import types, worker
 
-    sweep()
-    for chore in chores():
+    for chore in (worker.sweep, *types.chores()):
         chore()
-    Worker().loop(Idle())
+    worker.Worker().loop(Idle())
 
 
 def command() -> None:
