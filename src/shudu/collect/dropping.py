@@ -203,12 +203,11 @@ def forget_files(place: Place, version: str) -> None:
 
     OSError where one cannot be removed; none where the folder is gone.
     """
-    with suppress(FileNotFoundError):
-        for folder in place.accepted.iterdir():
-            if _names(folder / ANSWER, version):
-                for file in folder.iterdir():
-                    if file.name != ANSWER:
-                        file.unlink()
+    for folder in _there(place.accepted):
+        if _names(folder / ANSWER, version):
+            for file in _there(folder):
+                if file.name != ANSWER:
+                    file.unlink(missing_ok=True)
 
 
 def header_in(file: Path) -> dict[str, Any]:
@@ -242,6 +241,14 @@ def _usable(name: str) -> bool:
         return _NAME.validate_python(name) == name
     except (ValidationError, UnicodeError):
         return False
+
+
+def _there(folder: Path) -> list[Path]:
+    """What lies in a folder whose time may be over just now."""
+    try:
+        return list(folder.iterdir())
+    except FileNotFoundError:
+        return []
 
 
 def _names(answer: Path, version: str) -> bool:

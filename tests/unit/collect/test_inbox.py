@@ -6,6 +6,7 @@ import ctypes
 import fcntl
 import json
 import os
+import shutil
 import struct
 import threading
 import zipfile
@@ -212,6 +213,26 @@ def test_hostile_things_are_neither_followed_nor_waited_for(box: Box, tmp_path: 
     assert {"link.csv", "pipe.csv", "folder.csv", "second.csv", f"linked.csv{dropping.HEADER}"} < set(box.lies())
     assert list(box.waits().values()).count(dropping.NAME) == 3
     assert (outside / "secret.csv").read_text("utf-8") == MORE
+
+
+def test_a_delivery_that_goes_meanwhile_keeps_no_other_s_files(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worker removes what was answered long ago beside its news of what was erased."""
+    for _ in range(2):
+        box.put()
+        box.take()
+    version, real, gone = Batch.objects.get().version, dropping._names, []
+
+    def then(answer: Path, of: str) -> bool:
+        found = real(answer, of)
+        if not gone:
+            gone.append(answer.parent)
+            shutil.rmtree(answer.parent)
+        return found
+
+    monkeypatch.setattr(dropping, "_names", then)
+    dropping.forget_files(box.place, version)
+    (left,) = box.place.accepted.iterdir()
+    assert os.listdir(left) == [dropping.ANSWER]
 
 
 def test_what_is_put_in_a_package_s_place_is_not_waited_for(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
