@@ -22,6 +22,7 @@ from kernel.files import customers, customers_with_a_lone_one, scorecard
 from kernel.in_process import InProcess
 from shudu.accounts import actions as accounts
 from shudu.agreements import actions as agreements
+from shudu.agreements import queries as offers_read
 from shudu.agreements.models import Agreement, Offer
 from shudu.agreements.types import DraftOffer
 from shudu.catalog import actions as catalog
@@ -279,6 +280,7 @@ class Town:
         ledger.open_log(self.operator, base_iri="https://data.example.org", software="test")
         parties.issue_token(self.parties[0], IssueToken(party=self.parties[0].party))
         orders_read.order(self.operator, Order.objects.latest("id").id)
+        offers_read.anonymity_of(self.operator, Offer.objects.latest("id"))
         runs_read.run(self.operator, Run.objects.latest("id").id)
         for refused in (
             lambda: security.take(self.parties[0], Path("anywhere")),
