@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import re
 from collections import Counter
 from pathlib import PurePath
 
@@ -13,6 +14,12 @@ from shudu.policy.types import Invalid, Text
 from .recipe import Note
 
 HEAD_BYTES = 1 << 20
+_LOOK = 1 << 16  # bytes that show an encoding
+_CONTROL = re.compile(rb"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]")
+# What text in Chinese and in the Latin script is made of: ASCII, letters with accents, punctuation, CJK, full width.
+_UNCOMMON = re.compile(
+    "[^\t\n\r -~\xa0-\u024f\u2000-\u206f\u2100-\u22ff\u3000-\u303f\u4e00-\u9fff\uff00-\uffef\U00020000-\U0003ffff]"
+)
 DELIMITERS = {
     ",": Text("逗号", "commas"),
     "\t": Text("制表符", "tabs"),
@@ -137,19 +144,23 @@ def encoding_of(head: bytes) -> str:
         return "utf-8-sig"
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16-le" if head.startswith(codecs.BOM_UTF16_LE) else "utf-16-be"
+    if order := _order(head):
+        return order
     if head.count(0) * 3 > len(head):
         return "utf-16-le" if head[1::2].count(0) >= head[0::2].count(0) else "utf-16-be"
-    if _decodes(head, "utf-8"):
+    if decodes(head, "utf-8"):
         return "utf-8"
+    if head.count(0) * 20 > len(head) and not decodes(head, "gb18030"):
+        raise _no_order()
     # Mixed files go by what most of their lines are.
     lines = [line for line in head.split(b"\n")[:-1] or [head] if not line.isascii()]
-    utf8 = sum(_decodes(line, "utf-8") for line in lines)
-    chinese = sum(not _decodes(line, "utf-8") and _is_chinese(line) for line in lines)
+    utf8 = sum(decodes(line, "utf-8") for line in lines)
+    chinese = sum(not decodes(line, "utf-8") and _is_chinese(line) for line in lines)
     if chinese > utf8:
         return "gb18030"
     if utf8:
         return "utf-8"
-    row = 1 + next((number for number, line in enumerate(head.split(b"\n")) if not _decodes(line, "utf-8")), 0)
+    row = 1 + next((number for number, line in enumerate(head.split(b"\n")) if not decodes(line, "utf-8")), 0)
     raise Invalid(
         "publish.encoding",
         Text(f"第 {row} 行既不是 UTF-8，也不是 GB 18030。", f"Row {row} is neither in UTF-8 nor in GB 18030."),
@@ -158,7 +169,41 @@ def encoding_of(head: bytes) -> str:
     )
 
 
-def _decodes(data: bytes, encoding: str) -> bool:
+def _order(head: bytes) -> str:
+    """UTF-16 that bears no mark, "" for what is none: in one order of bytes alone there are lines of common characters.
+
+    Every separator and end of line has a byte NUL in UTF-16, which nothing else has that is text.
+    """
+    if 0 not in head or (decodes(head, "utf-8") and head.count(0) * 3 <= len(head) and not _CONTROL.search(head)):
+        return ""
+    plain: dict[str, int] = {}
+    for order in ("utf-16-le", "utf-16-be"):
+        try:
+            text = codecs.getincrementaldecoder(order)().decode(head[:_LOOK])
+        except UnicodeDecodeError:
+            continue
+        odd = len(_UNCOMMON.findall(text))
+        if re.search("[\r\n]", text) and odd * 10 <= len(text):
+            plain[order] = sum(sign.isascii() for sign in text)
+    [(first, most), *others] = sorted(plain.items(), key=lambda each: -each[1]) or [("", 0)]
+    return first if not others or most > 4 * others[0][1] else ""
+
+
+def _no_order() -> Invalid:
+    return Invalid(
+        "publish.encoding",
+        Text(
+            "文件里有许多空字节（NUL），像是没有字节序标记的 UTF-16，但看不出字节序。",
+            "The file holds many NUL bytes, as UTF-16 without a byte order mark does, but shows no order of bytes.",
+        ),
+        Text(
+            "请另存为 UTF-8 后再试，或指明编码：utf-16-le 或 utf-16-be。",
+            "Save the file in UTF-8 and try again, or name its encoding: utf-16-le or utf-16-be.",
+        ),
+    )
+
+
+def decodes(data: bytes, encoding: str) -> bool:
     """Does it read as this encoding, up to a character that may be cut at its end?"""
     try:
         codecs.getincrementaldecoder(encoding)().decode(data)

@@ -89,6 +89,43 @@ def sqlite(*statements: str) -> bytes:
         return path.read_bytes()
 
 
+def changed(file: bytes, *statements: str) -> bytes:
+    """A GeoPackage with its layer 图 changed behind the back of the writers that would not write this."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a.gpkg"
+        path.write_bytes(file)
+        connection = sqlite3.connect(path)
+        for name in ("ST_IsEmpty", "ST_MinX", "ST_MaxX", "ST_MinY", "ST_MaxY"):  # of its triggers
+            connection.create_function(name, 1, lambda _: 0)
+        for statement in statements:
+            connection.execute(statement)
+        connection.commit()
+        connection.close()
+        return path.read_bytes()
+
+
+def geopackage(select: str, *statements: str) -> bytes:
+    """A GeoPackage of a layer 图 with a point in each row of `select`, changed by the statements."""
+    shape = "ST_Point(104.06, 30.67) AS geom"
+    return changed(drawn("GPKG", ".gpkg", f"SELECT *, {shape} FROM ({select})")["图.gpkg"], *statements)
+
+
+def shapefile(
+    fields: Sequence[tuple[str, str, int]],
+    rows: Sequence[bytes],
+    *,
+    page: int = 0x4D,
+    cpg: bytes = b"",
+    shapes: int = -1,
+) -> bytes:
+    """A zipped shapefile of points whose attributes are a DBF of ours."""
+    count = len(rows) if shapes < 0 else shapes
+    files = drawn("ESRI Shapefile", ".shp", f"SELECT 1 AS n, ST_Point(104.06, 30.67) AS geom FROM range({count})")
+    files["图.dbf"] = dbf(fields, rows, page=page)
+    files["图.cpg"] = cpg
+    return zipped({name: content for name, content in files.items() if content})
+
+
 def dbf(fields: Sequence[tuple[str, str, int]], rows: Sequence[bytes], *, page: int = 0x4D, count: int = -1) -> bytes:
     described = b"".join(
         name.encode("gbk").ljust(11, b"\0") + kind.encode() + bytes(4) + bytes([width]) + bytes(15)

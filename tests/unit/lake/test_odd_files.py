@@ -8,15 +8,18 @@ from __future__ import annotations
 import gzip
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from shudu.lake import queries
+from shudu.lake.formats import encoding_of
 from shudu.lake.store import DuckDBStore
 from shudu.lake.types import Place, Reading, Recipe, Report
 from shudu.policy.types import ShuduError
@@ -69,6 +72,7 @@ REFUSED: dict[str, tuple[str, Content, dict[str, Any], str, dict[str, Any]]] = {
     "two encodings": ("a.csv", "no,名\n1,甲\n".encode() + "2,乙丙\n".encode("gb18030"), {}, "row.encoding", {"row": 3}),
     "two encodings, mostly GB": ("a.csv", "no,名\n1,甲乙\n2,丙丁\n".encode("gb18030") + "3,武侯\n".encode(), {}, "row.encoding", {"row": 4}),
     "no known encoding": ("a.csv", b"no,n\n1,\xff\xfe\xff\xff\n", {}, "publish.encoding", {"row": 2}),
+    "bytes in no order": ("a.csv", bytes(range(256)) * 3 + b"\0\xff" * 60, {}, "publish.encoding", {}),
     "cut in a character": ("a.csv", "no,名\n1,甲\n2,".encode() + b"\xe6\x88", {}, "row.encoding", {"row": 3}),
     "gzip": ("a.csv", gzip.compress(b"no\n1\n"), {}, "publish.format", {}),
     "PDF": ("a.pdf", b"%PDF-1.7\n", {}, "publish.format", {}),
@@ -123,7 +127,15 @@ REFUSED: dict[str, tuple[str, Content, dict[str, Any], str, dict[str, Any]]] = {
     "a database of views": ("a.db", lambda: odd.sqlite("CREATE VIEW v AS SELECT 1"), {}, "publish.empty", {}),
     "a database overwritten": ("a.db", b"SQLite format 3\0" + b"\xff" * 4_000, {}, "publish.damaged", {}),
     "a DBF cut": ("a.dbf", lambda: odd.dbf(C, [b" 0028    12"], count=9), {}, "publish.damaged", {"row": 2}),
-    "a DBF number too wide": ("a.dbf", lambda: odd.dbf(C, [b" 0028******"]), {}, "row.value", {"row": 1}),
+    "a DBF number too wide": ("a.dbf", lambda: odd.dbf(C, [b" 0028******"]), {}, "row.value", {"row": 1, "column": "v"}),
+    "a day in no calendar, GeoPackage": ("a.gpkg", lambda: odd.geopackage("SELECT DATE '2024-03-05' AS d FROM range(2)", "UPDATE 图 SET d = '2024-02-30' WHERE fid = 2"), {}, "row.value", {"row": 2, "column": "d"}),
+    "a moment in no calendar, GeoPackage": ("a.gpkg", lambda: odd.geopackage("SELECT TIMESTAMP '2024-03-05' AS t", "UPDATE 图 SET t = '2024-03-05T24:00:00Z'"), {}, "row.value", {"row": 1, "column": "t"}),
+    "a text among numbers, GeoPackage": ("a.gpkg", lambda: odd.geopackage("SELECT 1 AS n", f"UPDATE 图 SET n = '{SECRET}'"), {}, "row.value", {"row": 1, "column": "n"}),
+    "no geometry where it should be": ("a.gpkg", lambda: odd.geopackage("SELECT 1 AS n", f"UPDATE 图 SET geom = '{SECRET}'"), {}, "row.geometry", {"row": 1}),
+    "a day in no calendar, shapefile": ("a.zip", lambda: odd.shapefile((("d", "D", 8),), [b" 20240305", b" 20240230"]), {}, "row.value", {"row": 2, "column": "d"}),
+    "half a number, shapefile": ("a.zip", lambda: odd.shapefile((("n", "N", 4),), [b"   12", b"  1.5"]), {}, "row.value", {"row": 2, "column": "n"}),
+    "fewer attributes than shapes": ("a.zip", lambda: odd.shapefile((("n", "N", 4),), [b"   12"], shapes=2), {}, "publish.damaged", {}),
+    "an encoding nobody knows": ("a.dbf", lambda: odd.dbf(C, [b" 0028    12"]), {"recipe": Recipe(encoding="klingon")}, "publish.recipe", {}),
     "a geometry that crosses itself": ("a.geojson", lambda: odd.collection((SQUARE, {"n": 1}), (BOWTIE, {"n": 2})), {}, "row.geometry", {"row": 2}),
     "GeoJSON cut": ("a.geojson", lambda: odd.collection((SQUARE, {"n": 1}))[:-40], {}, "publish.damaged", {}),
     "a recipe that calls two columns the same": ("a.csv", b"no,x\n1,2\n", {"recipe": Recipe(columns=({"source": "no", "name": "x"}, {"source": "x", "name": "X"}))}, "publish.recipe", {}),
@@ -147,6 +159,8 @@ TAKEN: dict[str, tuple[str, Content, dict[str, Any], list[dict[str, Any]], set[s
     "values declared as measured": ("a.csv", b"v\n5.1E+17\n", {"recipe": Recipe(columns=({"source": "v", "name": "v", "type": "DOUBLE"},))}, [{"v": 5.1e17}], {"value.rounded"}, {}),
     "names we use ourselves": ("a.csv", b"V,n,c0,v0,k\n1,x,a,b,c\n2,x,a,b,d\n", {}, [{"V": n, "n": "x", "c0": "a", "v0": "b", "k": k} for n, k in ((1, "c"), (2, "d"))], set(), {}),
     "the engine's own name": ("a.csv", b"File_Row_Number,x\n7,a\n", {}, [{"File_Row_Number_": 7, "x": "a"}], {"header.reserved"}, {}),
+    "UTF-16 without a mark": ("a.csv", "名称,地址\r\n武侯区,一环路\r\n锦江区,开上一\r\n".encode("utf-16-le"), {}, [{"名称": "武侯区", "地址": "一环路"}, {"名称": "锦江区", "地址": "开上一"}], {"csv.encoding"}, {}),
+    "UTF-16 the other way round": ("a.csv", "no,name\n1,a\n".encode("utf-16-be"), {}, [{"no": 1, "name": "a"}], {"csv.encoding"}, {}),
     "names missing, tolerant": ("a.csv", b"no,,no\n1,2,3\n", {"tolerant": True}, [{"no": 1, "column_2": 2, "no_2": 3}], {"header.unnamed", "header.repeated"}, {}),
     "a real table of statistics": ("a.xlsx", lambda: odd.book(("表1", STATS), merged=["A1:D1", "B3:C3", "A3:A4", "D3:D4"]), {},
         [{"区县": "锦江区", "人口_男": 10, "人口_女": 11, "产值（亿元）": 1.5}, {"区县": "青羊区", "人口_男": 20, "人口_女": 21, "产值（亿元）": 2.5}],
@@ -197,6 +211,23 @@ TAKEN: dict[str, tuple[str, Content, dict[str, Any], list[dict[str, Any]], set[s
     "invalid geometry, tolerant": ("a.geojson", lambda: odd.collection((SQUARE, {"n": 1}), (BOWTIE, {"n": 2})), {"tolerant": True}, [{"n": 1}], {"geometry.crs"}, {"row.geometry": 1}),
     "a shapefile": ("a.zip", lambda: odd.zipped(odd.drawn("ESRI Shapefile", ".shp", "SELECT 7::INT AS n, '甲' AS name, ST_Point(104.06, 30.67) AS geom")), {}, [{"n": 7, "name": "甲"}], {"geometry.crs"}, {}),
     "a GeoPackage": ("a.gpkg", lambda: odd.drawn("GPKG", ".gpkg", "SELECT 7::INT AS n, ST_Point(104.06, 30.67) AS geom")["图.gpkg"], {}, [{"n": 7}], {"geometry.crs"}, {}),
+    "what no GeoPackage may hold, tolerant": ("a.gpkg",
+        lambda: odd.geopackage("SELECT unnest([1, 2, 3, 4, 5, 6, 7]) AS n, DATE '2024-03-05' AS d, TIMESTAMP '2024-03-05 09:05:01' AS t, true AS b, 0.5::FLOAT AS f, 'x' AS s",
+            "UPDATE 图 SET d = '' WHERE n = 1", "UPDATE 图 SET t = 20240305 WHERE n = 2", "UPDATE 图 SET b = 2 WHERE n = 3", "UPDATE 图 SET f = 'x' WHERE n = 4", "UPDATE 图 SET s = x'fffe' WHERE n = 5", "UPDATE 图 SET n = 1.5 WHERE n = 6"),
+        {"tolerant": True}, [{"fid": 7, "n": 7, "d": date(2024, 3, 5), "b": True, "f": 0.5, "s": "x"}], {"geometry.crs"}, {"row.value": 6}),
+    "what GDAL would change in a GeoPackage": ("a.gpkg",
+        lambda: odd.geopackage("SELECT 1::SMALLINT AS n, 0.5::FLOAT AS f, TIMESTAMP '2024-03-05' AS t, 'x' AS s, DATE '2024-03-05' AS d",
+            "UPDATE 图 SET n = 40000, f = 0.1, t = '2024-03-05T09:05:01.123456+08:00', s = 'a' || char(0) || 'b', d = '2024/3/5'", "ALTER TABLE 图 ADD COLUMN more DECIMAL(9,2)", "UPDATE 图 SET more = 1.25"),
+        {}, [{"n": 40000, "f": 0.1, "t": datetime(2024, 3, 5, 1, 5, 1, 123456, UTC), "s": "a\0b", "d": date(2024, 3, 5), "more": 1.25}], set(), {}),
+    "a view in a GeoPackage": ("a.gpkg",
+        lambda: odd.geopackage("SELECT unnest([7, 8]) AS n", "CREATE VIEW v AS SELECT n, geom FROM 图", "INSERT INTO gpkg_contents (table_name, identifier, data_type) VALUES ('v', 'v', 'features')", "INSERT INTO gpkg_geometry_columns VALUES ('v', 'geom', 'GEOMETRY', 4490, 0, 0)"),
+        {"sheet": "v"}, [{"OGC_FID": 0, "n": 7}, {"OGC_FID": 1, "n": 8}], {"geometry.layer"}, {}),
+    "a shapefile in GBK that says so nowhere": ("a.zip", lambda: odd.shapefile((("名称", "C", 12),), [b" " + "武侯区".encode("gbk").ljust(12)], page=0), {}, [{"OGC_FID": 0, "名称": "武侯区"}], {"geometry.crs"}, {}),
+    "a shapefile that names its encoding": ("a.zip", lambda: odd.shapefile((("name", "C", 12),), [b" " + "臺北".encode("big5").ljust(12)], page=0, cpg=b"950"), {}, [{"name": "臺北"}], set(), {}),
+    "a shapefile of gaps": ("a.zip", lambda: odd.shapefile((("d", "D", 8), ("n", "N", 4), ("big", "N", 20), ("l", "L", 1), ("geom", "C", 1)), [b" " + b" " * 34, b"*" + b"x" * 34, b" 00000000****" + b"*" * 20 + b"?x", b" 20240305  12   12345678901234567Ty"]), {},
+        [{"OGC_FID": 0, "d": None, "n": None, "big": None, "l": None, "geom": None}, {"OGC_FID": 2, "d": None, "n": None, "big": None, "l": None, "geom": "x"},
+         {"OGC_FID": 3, "d": date(2024, 3, 5), "n": 12, "big": "12345678901234567", "l": True, "geom": "y"}], set(), {"row.aside.deleted": 1}),
+    "a shapefile without attributes": ("a.zip", lambda: odd.zipped({name: file for name, file in odd.drawn("ESRI Shapefile", ".shp", "SELECT 1 AS n, ST_Point(1, 2) AS geom").items() if not name.endswith(".dbf")}), {}, [{"OGC_FID": 0}], set(), {}),
     "GeoJSON as it is written": ("a.geojson", lambda: odd.collection((SQUARE, {"n": 12345678901234567890, "at": "12:30", "list": [2**70], "geom": "own"}), (None, {"n": 1})), {},
         [{"OGC_FID": 0, "n": "12345678901234567890", "at": "12:30", "list": f"[{2**70}]", "geom": "own"}, {"OGC_FID": 1, "n": "1", "at": None, "list": None, "geom": None}], {"geometry.crs", "json.lists"}, {}),
     "features that name themselves": ("a.geojson", b'{"features": [{"id": "a1", "properties": null, "geometry": null}, {"id": 7, "properties": {"v": 0.5}}, 8], "type": "FeatureCollection"}', {"tolerant": True},
@@ -242,3 +273,17 @@ def test_taken(name: str, store: DuckDBStore, tmp_path: Path) -> None:
     assert report.reasons == reasons
     assert report.rows_in == report.rows_out + report.rejected == len(rows) + sum(reasons.values())
     assert all(note.zh != note.en for note in report.notes)
+
+
+_CELL = st.text(st.sampled_from("一上开最，。、（）区路号街成都市武侯锦江青羊金牛0123456789abc XYZ-𠮷é"), max_size=9)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(_CELL, _CELL), min_size=1, max_size=9), st.sampled_from(["utf-16-le", "utf-16-be"]))
+def test_utf_16_is_never_taken_for_the_other_order(rows: list[tuple[str, str]], order: str) -> None:
+    """What is text in another encoding is not taken for it either, should it hold a NUL."""
+    text = "".join(f"{a},{b}\r\n" for a, b in [("名称", "地址"), *rows])
+    assert encoding_of(text.encode(order)) == order
+    for other in ("utf-8", "gb18030"):
+        assert not encoding_of(text.encode(other)).startswith("utf-16")
+        assert not encoding_of(text.encode(other) + b"\0\r\n").startswith("utf-16")

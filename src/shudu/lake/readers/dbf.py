@@ -6,10 +6,12 @@ integers, B doubles, Y currency (64 bits, four decimals). Memos lie in another f
 
 from __future__ import annotations
 
+import codecs
 import struct
 from collections.abc import Iterator, Sequence
 from datetime import date
 from decimal import Decimal
+from itertools import islice
 
 import pyarrow as pa
 
@@ -28,84 +30,109 @@ _DELETED = 0x2A
 
 
 class Dbf:
-    """Rows of one DBF file."""
+    """Rows of one DBF file. Asterisks all over a number's field say that it was too wide; where they are `starred`,
+    that there is none: so writers of shapefiles have it."""
 
-    def __init__(self, request: Request) -> None:
-        self._request = request
-        self._fields: list[tuple[str, str, int]] = []
-        self._start = self._length = self._count = 0
+    def __init__(self, request: Request, *, starred: bool = False) -> None:
+        self._request, self._starred = request, starred
+        self.fields: list[tuple[str, str, int, int]] = []  # name, type, width, decimals
+        self.count = 0
+        self._names: Sequence[str] = ()
+        self._start = self._length = 0
         self._encoding = "gb18030"
 
     @property
     def types(self) -> Sequence[pa.DataType]:
-        return [pa.string()] * len(self._fields)
+        return [pa.string()] * len(self.fields)
 
     def understand(self) -> tuple[Recipe, tuple[Note, ...]]:
         with self._request.path.open("rb") as file:
             head = file.read(32)
-            self._count, self._start, self._length = struct.unpack("<IHH", head[4:12])
+            self.count, self._start, self._length = struct.unpack("<IHH", head[4:12])
             described = file.read(self._start - 32)
-        self._encoding = self._request.reading.recipe.encoding or _CODE_PAGES.get(head[29], "gb18030")
+        self._encoding = _known(self._request.reading.recipe.encoding) or _CODE_PAGES.get(head[29], "gb18030")
         used = 1
         for at in range(0, len(described) - 31, 32):
             if described[at] == 0x0D:
                 break
-            raw, kind, width = described[at : at + 11].split(b"\0")[0], chr(described[at + 11]), described[at + 16]
-            self._fields.append((raw.decode(self._encoding, "replace"), kind, width))
+            raw, kind = described[at : at + 11].split(b"\0")[0], chr(described[at + 11])
+            width, decimals = described[at + 16], described[at + 17]
+            self.fields.append((raw.decode(self._encoding, "replace"), kind, width, decimals))
             used += width
-        if not self._fields or used > self._length:
+        if not self.fields or used > self._length:
             raise damaged()
-        names, notes = layout.checked_names(
-            [name for name, _, _ in self._fields], tolerant=self._request.reading.tolerant
-        )
-        if memos := [name for name, kind, _ in self._fields if kind in "MGP"]:
+        names, notes = layout.checked_names([name for name, *_ in self.fields], tolerant=self._request.reading.tolerant)
+        self._names = names
+        if memos := [name for name, kind, *_ in self.fields if kind in "MGP"]:
             said = Text("备注列的内容在另一个文件里，没有读取。", "Memo fields lie in another file and were not read.")
             notes.append(Note.of("dbf.memo", said, columns=memos))
         columns = tuple(
             ColumnRecipe(source=source, name=name, unit=unit_in(name), type="VARCHAR" if kind == "C" else None)
-            for (source, kind, _), name in zip(self._fields, names, strict=True)
+            for (source, kind, *_), name in zip(self.fields, names, strict=True)
         )
         update = {"format": "dbf", "encoding": self._encoding, "columns": columns}
         return self._request.reading.recipe.model_copy(update=update), tuple(notes)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        batcher, limit = Batcher(len(self._fields)), self._request.limit
-        with self._request.path.open("rb") as file:
-            file.seek(self._start)
-            for number in range(1, self._count + 1):
-                record = file.read(self._length)
-                if len(record) < self._length:
-                    raise _cut(number, self._count)
-                problem: Invalid | None = None
-                cells: list[str | None] = []
-                if record[0] == _DELETED:
-                    problem = aside("deleted", "标记为已删除的行", "a row marked as deleted", number)
-                try:
-                    cells = self._cells(record)
-                except (ValueError, KeyError, ArithmeticError, struct.error):
-                    problem = problem or _value(number)
-                if problem is None:
-                    batcher.add(number, cells)
-                elif self._request.reading.tolerant or problem.code.startswith("row.aside"):
-                    batcher.reject(problem, cells or [record.decode(self._encoding, "replace")])
-                else:
-                    raise problem
-                if batcher.ready():
-                    yield batcher.take()
-                if limit is not None and number >= limit:
-                    break
+        batcher = Batcher(len(self.fields))
+        for number, cells, problem in islice(self.records(), self._request.limit):
+            if problem is None:
+                batcher.add(number, cells)
+            elif self._request.reading.tolerant or problem.code.startswith("row.aside"):
+                batcher.reject(problem, cells)
+            else:
+                raise problem
+            if batcher.ready():
+                yield batcher.take()
         if len(batcher):
             yield batcher.take()
+
+    def records(self) -> Iterator[tuple[int, Sequence[str | None], Invalid | None]]:
+        """Each record's number, its cells as text, and what is wrong with it. Raises Invalid where the file ends early.
+
+        The cells of a record that cannot be read are its text, whole."""
+        with self._request.path.open("rb") as file:
+            file.seek(self._start)
+            for number in range(1, self.count + 1):
+                record = file.read(self._length)
+                if len(record) < self._length:
+                    raise _cut(number, self.count)
+                deleted = record[0] == _DELETED
+                problem = aside("deleted", "标记为已删除的行", "a row marked as deleted", number) if deleted else None
+                cells, wrong = self._cells(record)
+                if wrong is not None:
+                    problem = problem or _value(number, self._names[wrong])
+                    cells = [record.decode(self._encoding, "replace")]
+                yield number, cells, problem
 
     def finish(self) -> Finish:
         return Finish()
 
-    def _cells(self, record: bytes) -> list[str | None]:
-        cells, at = [], 1
-        for _, kind, width in self._fields:
-            cells.append(_cell(kind, record[at : at + width], self._encoding))
+    def _cells(self, record: bytes) -> tuple[list[str | None], int | None]:
+        """The cells, up to the first that cannot be read, and the place of that one."""
+        cells: list[str | None] = []
+        at = 1
+        for place, (_, kind, width, _) in enumerate(self.fields):
+            try:
+                raw = record[at : at + width]
+                nothing = self._starred and kind in "NF" and raw == b"*" * width
+                cells.append(None if nothing else _cell(kind, raw, self._encoding))
+            except (ValueError, KeyError, ArithmeticError, struct.error):
+                return cells, place
             at += width
-        return cells
+        return cells, None
+
+
+def _known(encoding: str) -> str:
+    """The encoding a recipe names. Raises Invalid for one that Python does not know."""
+    try:
+        return codecs.lookup(encoding).name if encoding else ""
+    except LookupError:
+        raise Invalid(
+            "publish.recipe",
+            Text("配方中的编码不受支持。", "The recipe's encoding is not supported."),
+            Text("可用：utf-8、gb18030、big5。", "Use utf-8, gb18030 or big5."),
+        ) from None
 
 
 def _cell(kind: str, raw: bytes, encoding: str) -> str | None:
@@ -142,12 +169,15 @@ def _number(text: str) -> str:
     return f"{whole}.{decimals.rstrip('0') or '0'}" if point else whole
 
 
-def _value(row: int) -> Invalid:
+def _value(row: int, column: str) -> Invalid:
     return Invalid(
         "row.value",
-        Text(f"第 {row} 行有无法读取的值（编码、日期或溢出的数字）。", f"Row {row} holds a value that cannot be read."),
+        Text(
+            f"第 {row} 行“{column}”列的值无法读取（编码、日期或溢出的数字）。",
+            f"Row {row}: the value of “{column}” cannot be read (its encoding, a date, a number too wide).",
+        ),
         Text("请改正该行，或在配方中指明编码。", "Correct the row, or name the encoding in a recipe."),
-        {"row": row},
+        {"row": row, "column": column},
     )
 
 

@@ -16,7 +16,13 @@ from ..recipe import Note
 from .grid import Grid, Row
 from .port import Request
 
-_ENCODING = {"utf-8": "UTF-8", "utf-8-sig": "UTF-8", "gb18030": "GB 18030"}
+_ENCODING = {
+    "utf-8": "UTF-8",
+    "utf-8-sig": "UTF-8",
+    "gb18030": "GB 18030",
+    "utf-16-le": "UTF-16 LE",
+    "utf-16-be": "UTF-16 BE",
+}
 LOOK = 1 << 16  # bytes that show what separates cells
 _LONGEST_QUOTE = 1_000  # lines a cell may span before its quote is called unclosed
 csv.field_size_limit(MAX_RECORD * 2)
@@ -37,7 +43,7 @@ def open_reader(request: Request) -> Grid:
     delimiter = told.delimiter or delimiter_of(text)
     notes = []
     if encoding not in ("utf-8", "utf-8-sig"):
-        name = _ENCODING.get(encoding, "UTF-16")
+        name = _ENCODING.get(encoding, encoding)
         notes.append(Note.of("csv.encoding", Text(f"编码为 {name}，已转为 UTF-8。", f"In {name}; kept as UTF-8.")))
     if delimiter != ",":
         by = DELIMITERS.get(delimiter, Text(f"“{delimiter}”", f"“{delimiter}”"))

@@ -42,7 +42,7 @@ class Features(Records):
         made = schema(self.types)
         for batch in super().batches():
             numbers, said, raw, *columns, shapes = batch.columns
-            shapes, valid = self._converted(shapes)
+            shapes, valid = geometry.checked(self._connection, shapes, "ST_GeomFromGeoJSON")
             problems, cells = said.to_pylist(), raw.to_pylist()
             for at in (at for at, fine in enumerate(valid) if not fine):
                 problem = geometry.invalid(numbers[at].as_py())
@@ -51,16 +51,6 @@ class Features(Records):
                 problems[at], cells[at] = json.dumps(as_json(problem), ensure_ascii=False), "[]"
             fixed = [numbers, pa.array(problems, pa.string()), pa.array(cells, pa.string())]
             yield pa.RecordBatch.from_arrays([*fixed, *columns, self._system.moved(shapes)], schema=made)
-
-    def _converted(self, shapes: pa.Array) -> tuple[pa.Array, list[bool]]:
-        """Geometry as WKB, and of each whether there is nothing wrong with it."""
-        self._connection.register("shapes", pa.table({"number": range(len(shapes)), "text": shapes}))
-        found = self._connection.execute(
-            "SELECT ST_AsWKB(shape) AS wkb, text IS NULL OR coalesce(ST_IsValid(shape), false) AS valid"
-            " FROM (SELECT number, text, TRY(ST_GeomFromGeoJSON(text)) AS shape FROM shapes) ORDER BY number"
-        ).to_arrow_table()
-        self._connection.unregister("shapes")
-        return found["wkb"].combine_chunks().cast(pa.binary()), found["valid"].to_pylist()
 
     def _arranged(self, seen: Iterable[str]) -> tuple[list[str], list[str]]:
         fields = [name for name in seen if name != _SHAPE]

@@ -1,9 +1,12 @@
 """What readers of maps share: the coordinate system, coordinates that were moved, geometry that is not valid."""
 
+# ruff: noqa: S608 - the only name in the SQL is that of one of two functions
+
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import duckdb
 import pyarrow as pa
 
 from shudu.policy.types import Invalid, Text
@@ -52,6 +55,17 @@ def system(request: Request, declared: str) -> System:
         "The file declares no coordinate system: name it in a recipe (crs, or moved_from if it is shifted).",
     )
     return System("", (Note.of("geometry.undeclared", words),), "")
+
+
+def checked(connection: duckdb.DuckDBPyConnection, shapes: pa.Array, parse: str) -> tuple[pa.Array, list[bool]]:
+    """Geometry as WKB, and of each whether there is nothing wrong with it. `parse` is the engine's function for it."""
+    connection.register("shapes", pa.table({"number": range(len(shapes)), "given": shapes}))
+    found = connection.execute(
+        "SELECT ST_AsWKB(shape) AS wkb, given IS NULL OR coalesce(ST_IsValid(shape), false) AS valid"
+        f" FROM (SELECT number, given, TRY({parse}(given)) AS shape FROM shapes) ORDER BY number"
+    ).to_arrow_table()
+    connection.unregister("shapes")
+    return found["wkb"].combine_chunks().cast(pa.binary()), found["valid"].to_pylist()
 
 
 def invalid(row: int) -> Invalid:
