@@ -103,7 +103,8 @@ def _reordered(numbers: Sequence[int], width: int) -> str:
     order = ", ".join(f"{cells}[{number + 1}]" for number in numbers)
     placed = ", ".join(map(literal, PLACED))
     moved = f"CAST(to_json(list_concat([{order}], {cells}[{width + 1}:])) AS VARCHAR)"
-    return f"CASE WHEN problem->>'$.code' IN ({placed}) THEN {moved} ELSE raw END"
+    whole = f"problem->>'$.code' = 'row.value' AND len({cells}) >= {width}"
+    return f"CASE WHEN problem->>'$.code' IN ({placed}) OR ({whole}) THEN {moved} ELSE raw END"
 
 
 def described(column: ColumnRecipe, candidates: Candidates) -> ColumnRecipe:
@@ -345,7 +346,8 @@ def asides(connection: duckdb.DuckDBPyConnection) -> tuple[Aside, ...]:
     """What `put_aside` put aside, counted by reason and column, the most frequent first."""
     # Words of the reader name the row, so those of the first row stand for all.
     found = connection.execute(
-        "SELECT code, CASE WHEN code = 'row.value' OR code LIKE 'row.key.%' THEN \"column\" ELSE '' END AS name,"
+        "SELECT code, CASE WHEN code = 'row.value' OR code LIKE 'row.key.%'"
+        " THEN coalesce(\"column\", '') ELSE '' END AS name,"
         " count(DISTINCT row) AS n, min(row) AS first, arg_min(zh, row), arg_min(en, row),"
         " coalesce(arg_min(remedy_zh, row), ''), coalesce(arg_min(remedy_en, row), '') FROM rejected"
         " GROUP BY code, name ORDER BY n DESC, first"

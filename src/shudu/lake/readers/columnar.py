@@ -1,7 +1,8 @@
 """Parquet, Arrow IPC (Feather) and other sources of typed columns: their types stand, nothing is guessed.
 
 What has no type in a table becomes one that has, without losing a digit: dictionaries their values, structs columns
-`outer.inner`, lists and maps JSON text, times of day and durations text, decimals of up to 15 digits DOUBLE.
+`outer.inner`, lists and maps JSON text, times of day text, durations whole numbers of the file's unit, decimals of up
+to 15 digits DOUBLE.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from ..units import unit_in
 from .port import BATCH_CELLS, Finish, Request, schema
 
 ROWS = 65_536
+_UNITS = {"s": "s", "ms": "ms", "us": "μs", "ns": "ns"}
 
 
 class Columnar:
@@ -48,11 +50,16 @@ class Columnar:
             ColumnRecipe(
                 source=source[:200],
                 name=name,
-                unit=unit_in(name),
+                unit=_unit(field.type) or unit_in(name),
                 type="VARCHAR" if pa.types.is_string(type_) else None,
             )
-            for (source, _), name, type_ in zip(self._fields, names, self.types, strict=True)
+            for (source, field), name, type_ in zip(self._fields, names, self.types, strict=True)
         )
+        notes += [
+            _duration(each.name, each.unit)
+            for each, (_, field) in zip(columns, self._fields, strict=True)
+            if _unit(field.type)
+        ]
         recipe = self._request.reading.recipe.model_copy(update={"format": self._request.format, "columns": columns})
         return recipe, tuple(notes)
 
@@ -141,7 +148,7 @@ def settled(type_: pa.DataType) -> pa.DataType:
         return pa.float64() if type_.precision <= 15 and type_.scale >= 0 else _decimal(type_)
     if t.is_uint64(type_):
         return pa.decimal128(20, 0)
-    if t.is_integer(type_):
+    if t.is_integer(type_) or t.is_duration(type_):
         return pa.int64()
     if t.is_floating(type_):
         return pa.float64()
@@ -164,7 +171,10 @@ def plain(values: pa.Array, type_: pa.DataType) -> pa.Array:
         return values
     if pa.types.is_dictionary(values.type):
         values = values.dictionary_decode()
-    if pa.types.is_string(type_) and (pa.types.is_nested(values.type) or pa.types.is_time(values.type)):
+    if pa.types.is_time(values.type):
+        return _clock(values)
+    if pa.types.is_string(type_) and pa.types.is_nested(values.type):
+        values = values.cast(_told(values.type))
         return pa.array([None if value is None else _as_text(value) for value in values.to_pylist()], pa.string())
     try:
         return values.cast(type_)
@@ -172,6 +182,43 @@ def plain(values: pa.Array, type_: pa.DataType) -> pa.Array:
         if not pa.types.is_string(type_):
             raise damaged() from None
         return pa.array([None if value is None else _as_text(value) for value in values.to_pylist()], pa.string())
+
+
+def _clock(values: pa.Array) -> pa.Array:
+    """Times of day as text: 09:05:01, and as many digits behind the second as it takes, six at least."""
+    if values.type.unit != "ns":
+        values = values.cast(pa.time64("us"))
+    text = pc.replace_substring_regex(values.cast(pa.string()), r"(\.\d{6})000$", r"\1")
+    return pc.replace_substring_regex(text, r"\.0+$", "")
+
+
+def _told(type_: pa.DataType) -> pa.DataType:
+    """A nested type in which texts and numbers stand for what Python would cut: it knows no nanoseconds."""
+    t = pa.types
+    if t.is_struct(type_):
+        return pa.struct([each.with_type(_told(each.type)) for each in type_])
+    if t.is_map(type_):
+        return pa.map_(_told(type_.key_type), _told(type_.item_type))
+    if t.is_large_list(type_):
+        return pa.large_list(_told(type_.value_type))
+    if t.is_list(type_) or t.is_fixed_size_list(type_):
+        return pa.list_(_told(type_.value_type))
+    if t.is_duration(type_):
+        return pa.int64()
+    return pa.string() if (t.is_time(type_) or t.is_timestamp(type_)) and type_.unit == "ns" else type_
+
+
+def _unit(type_: pa.DataType) -> str:
+    """The unit in which a duration is kept; empty for other types."""
+    inner = type_.value_type if pa.types.is_dictionary(type_) or pa.types.is_run_end_encoded(type_) else type_
+    return _UNITS[inner.unit] if pa.types.is_duration(inner) else ""
+
+
+def _duration(name: str, unit: str) -> Note:
+    said = Text(
+        f"“{name}”列是时长，读作以 {unit} 为单位的整数。", f"“{name}” holds durations, read as whole numbers of {unit}."
+    )
+    return Note.of("value.duration", said, column=name, unit=unit)
 
 
 def _as_text(value: Any) -> str:

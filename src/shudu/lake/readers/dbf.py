@@ -88,9 +88,7 @@ class Dbf:
             yield batcher.take()
 
     def records(self) -> Iterator[tuple[int, Sequence[str | None], Invalid | None]]:
-        """Each record's number, its cells as text, and what is wrong with it. Raises Invalid where the file ends early.
-
-        The cells of a record that cannot be read are its text, whole."""
+        """Each record's number, its cells as text, and what is wrong with it. Raises Invalid where the file is cut."""
         with self._request.path.open("rb") as file:
             file.seek(self._start)
             for number in range(1, self.count + 1):
@@ -102,25 +100,25 @@ class Dbf:
                 cells, wrong = self._cells(record)
                 if wrong is not None:
                     problem = problem or _value(number, self._names[wrong])
-                    cells = [record.decode(self._encoding, "replace")]
                 yield number, cells, problem
 
     def finish(self) -> Finish:
         return Finish()
 
     def _cells(self, record: bytes) -> tuple[list[str | None], int | None]:
-        """The cells, up to the first that cannot be read, and the place of that one."""
+        """The cells, one that cannot be read as far as it can, and the place of the first such."""
         cells: list[str | None] = []
-        at = 1
+        at, wrong = 1, None
         for place, (_, kind, width, _) in enumerate(self.fields):
+            raw = record[at : at + width]
             try:
-                raw = record[at : at + width]
                 nothing = self._starred and kind in "NF" and raw == b"*" * width
                 cells.append(None if nothing else _cell(kind, raw, self._encoding))
             except (ValueError, KeyError, ArithmeticError, struct.error):
-                return cells, place
+                cells.append(raw.decode(self._encoding, "replace").strip("\0 "))
+                wrong = place if wrong is None else wrong
             at += width
-        return cells, None
+        return cells, wrong
 
 
 def _known(encoding: str) -> str:

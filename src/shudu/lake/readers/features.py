@@ -11,11 +11,13 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from shudu.policy.types import Text
+
 from ..recipe import Note, Recipe
 from . import geometry
 from .columnar import damaged
 from .json_stream import Number, Stream
-from .port import Request, as_json, schema
+from .port import Finish, Request, as_json, schema
 from .records import Record, Records, broken, record, written
 
 FID = "OGC_FID"  # as GDAL calls the number of a feature
@@ -29,6 +31,8 @@ class Features(Records):
     def __init__(self, request: Request, connection: duckdb.DuckDBPyConnection, crs: str) -> None:
         super().__init__(request)
         self._connection, self._system = connection, geometry.system(request, crs)
+        self._numbered = False  # has any feature a number of its own?
+        self._unnumbered = 0
 
     @property
     def types(self) -> Sequence[pa.DataType]:
@@ -44,13 +48,25 @@ class Features(Records):
             numbers, said, raw, *columns, shapes = batch.columns
             shapes, valid = geometry.checked(self._connection, shapes, "ST_GeomFromGeoJSON")
             problems, cells = said.to_pylist(), raw.to_pylist()
-            for at in (at for at, fine in enumerate(valid) if not fine):
-                problem = geometry.invalid(numbers[at].as_py())
+            placed = geometry.on_earth(self._connection, shapes, valid) if self._system.degrees else valid
+            for at in (at for at, fine in enumerate(zip(valid, placed, strict=True)) if not all(fine)):
+                wrong = geometry.nowhere if valid[at] else geometry.invalid
+                problem = wrong(numbers[at].as_py())
                 if not self._request.reading.tolerant:
                     raise problem
                 problems[at], cells[at] = json.dumps(as_json(problem), ensure_ascii=False), "[]"
             fixed = [numbers, pa.array(problems, pa.string()), pa.array(cells, pa.string())]
             yield pa.RecordBatch.from_arrays([*fixed, *columns, self._system.moved(shapes)], schema=made)
+
+    def finish(self) -> Finish:
+        found = super().finish()
+        if not (self._numbered and self._unnumbered):
+            return found
+        said = Text(
+            f"有 {self._unnumbered} 个要素没有编号，“{FID}”列为空值。",
+            f"Features without a number of their own: {self._unnumbered}. Their “{FID}” is empty.",
+        )
+        return Finish((*found.notes, Note.of("geometry.unnumbered", said, rows=self._unnumbered)), found.texts)
 
     def _arranged(self, seen: Iterable[str]) -> tuple[list[str], list[str]]:
         fields = [name for name in seen if name != _SHAPE]
@@ -59,6 +75,7 @@ class Features(Records):
     def _records(self) -> Iterator[Record]:
         with self._request.path.open(encoding="utf-8-sig") as file:
             stream, number = Stream(file), 0
+            self._unnumbered = 0
             try:
                 for name in stream.names():
                     if name != "features":
@@ -66,20 +83,27 @@ class Features(Records):
                         continue
                     for value in stream.elements():
                         number += 1
-                        yield number, _feature(value, number), ""
+                        yield number, self._feature(value, number), ""
             except UnicodeDecodeError:
                 raise damaged() from None
             except (ValueError, RecursionError):
                 raise broken(number + 1) from None
 
+    def _feature(self, value: Any, number: int) -> Any:
+        """A feature as one record. Where none has a number of its own they are numbered from 0, as GDAL does.
 
-def _feature(value: Any, number: int) -> Any:
-    """A feature as one record. One without a number that is its own is numbered from 0, as GDAL does."""
-    properties = (value.get("properties") or {}) if isinstance(value, dict) else value
-    if not isinstance(properties, dict):
-        return record(properties, number)
-    own, shape = value.get("id"), value.get("geometry")
-    told: dict[str, Any] = {FID: own if isinstance(own, Number) else Number(number - 1)}
-    if isinstance(own, str) and not isinstance(own, Number):
-        told["id"] = own
-    return {**told, **properties, _SHAPE: None if shape is None else written(shape)}
+        Whether one has is known when all have been read once, and it is then that numbers count.
+        """
+        properties = (value.get("properties") or {}) if isinstance(value, dict) else value
+        if not isinstance(properties, dict):
+            return record(properties, number)
+        own, shape = value.get("id"), value.get("geometry")
+        if isinstance(own, Number):
+            self._numbered = True
+        else:
+            self._unnumbered += 1
+        counted = None if self._numbered else Number(number - 1)
+        told: dict[str, Any] = {FID: own if isinstance(own, Number) else counted}
+        if isinstance(own, str) and not isinstance(own, Number):
+            told["id"] = own
+        return {**told, **properties, _SHAPE: None if shape is None else written(shape)}

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from shudu.policy.types import Invalid, Text
 
 from .. import geodesy
 from ..recipe import Note
 from .port import Request
+
+_DEGREES = frozenset(("EPSG:4326", "EPSG:4490", "EPSG:4979", "OGC:CRS84", "CRS:84"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,11 @@ class System:
     name: str
     notes: tuple[Note, ...]
     moved_from: str
+
+    @property
+    def degrees(self) -> bool:
+        """Are its coordinates longitude and latitude?"""
+        return self.name in _DEGREES
 
     def moved(self, shapes: pa.Array) -> pa.Array:
         """Geometry (WKB) in this system. Raises ValueError for bytes that are no geometry."""
@@ -66,6 +74,36 @@ def checked(connection: duckdb.DuckDBPyConnection, shapes: pa.Array, parse: str)
     ).to_arrow_table()
     connection.unregister("shapes")
     return found["wkb"].combine_chunks().cast(pa.binary()), found["valid"].to_pylist()
+
+
+def on_earth(connection: duckdb.DuckDBPyConnection, shapes: pa.Array, valid: list[bool]) -> list[bool]:
+    """Of each geometry (WKB) in degrees, whether its longitudes and latitudes are any; true of what is not valid."""
+    # Bytes that are no geometry can bring the engine down where it measures them.
+    sound = pc.if_else(pa.array(valid), shapes, pa.scalar(None, pa.binary()))
+    connection.register("placed", pa.table({"number": range(len(shapes)), "wkb": sound}))
+    found = connection.execute(
+        # A tenth of a metre is left to those who rounded at the edge of the map.
+        "SELECT coalesce(greatest(-ST_XMin(shape), ST_XMax(shape)) <= 180.000001"
+        " AND greatest(-ST_YMin(shape), ST_YMax(shape)) <= 90.000001, true)"
+        " FROM (SELECT number, ST_GeomFromWKB(wkb) AS shape FROM placed) ORDER BY number"
+    ).fetchall()
+    connection.unregister("placed")
+    return [fine for (fine,) in found]
+
+
+def nowhere(row: int) -> Invalid:
+    return Invalid(
+        "row.coordinates",
+        Text(
+            f"第 {row} 个图形的坐标不在经纬度范围内。",
+            f"The coordinates of geometry {row} are no longitude and latitude.",
+        ),
+        Text(
+            "请核对次序（经度在前，纬度在后）；不是经纬度的，请在配方中写明 crs。",
+            "Check their order (longitude first); if they are of another system, name it in a recipe (crs).",
+        ),
+        {"row": row},
+    )
 
 
 def invalid(row: int) -> Invalid:

@@ -109,10 +109,11 @@ class Layer:
         raw: list[str | None] = []
         rows: list[Sequence[Any]] = []
         nothing = (None,) * len(self._attributes)
-        for feature, fine in zip(features, valid, strict=True):
+        placed = geometry.on_earth(self._connection, shapes, valid) if self._system.degrees else valid
+        for feature, fine, there in zip(features, valid, placed, strict=True):
             values, problem = (nothing, feature.problem) if feature.problem else self._values(feature)
-            if problem is None and not fine:
-                problem = geometry.invalid(feature.number)
+            if problem is None and not (fine and there):
+                problem = geometry.nowhere(feature.number) if fine else geometry.invalid(feature.number)
             if problem is not None and not (self._request.reading.tolerant or problem.code.startswith("row.aside")):
                 raise problem
             rows.append(values)
