@@ -346,7 +346,7 @@ def asides(connection: duckdb.DuckDBPyConnection) -> tuple[Aside, ...]:
     """What `put_aside` put aside, counted by reason and column, the most frequent first."""
     # Words of the reader name the row, so those of the first row stand for all.
     found = connection.execute(
-        "SELECT code, CASE WHEN code = 'row.value' OR code LIKE 'row.key.%'"
+        "SELECT code, CASE WHEN code IN ('row.value', 'row.formula') OR code LIKE 'row.key.%'"
         " THEN coalesce(\"column\", '') ELSE '' END AS name,"
         " count(DISTINCT row) AS n, min(row) AS first, arg_min(zh, row), arg_min(en, row),"
         " coalesce(arg_min(remedy_zh, row), ''), coalesce(arg_min(remedy_en, row), '') FROM rejected"

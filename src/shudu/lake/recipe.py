@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from shudu.policy.types import Text
 
 # Reasons with which a row's cells are handed over in the order of the columns, with what is too many at the end.
-PLACED = ("row.width", "row.digits")
+PLACED = ("row.width", "row.digits", "row.formula")
 Rows = Annotated[int, Field(ge=1, le=1_000_000)]
 Short = Annotated[str, Field(max_length=200)]
 

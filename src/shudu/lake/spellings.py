@@ -26,6 +26,11 @@ _WIDE, _NARROW = "０１２３４５６７８９．，－＋％：／（）　\u
 _N = f"(CASE WHEN strlen($c) = length($c) THEN trim($c) ELSE translate(trim($c), '{_WIDE}', '{_NARROW}') END)"
 _GROUPED = r"([1-9][0-9]{0,2}(,[0-9]{3})+|0|[1-9][0-9]*)"
 _DIGITS = f"CASE WHEN length($c) <= 15 THEN true ELSE strlen(regexp_replace({_N}, '[^0-9]', '', 'g')) <= 15 END"
+# A percentage that was computed has more digits, of which those count that binary64 keeps.
+_SHARE = f"replace(rtrim({_N}, '%'), ',', '')"
+_SIGNIFICANT = "trim(translate({0}, '-.', ''), '0')"
+_KEPT = f"regexp_replace(CAST(TRY_CAST({_SHARE} AS DOUBLE) AS VARCHAR), 'e.*$', '')"
+_SAME = f"CASE WHEN {_DIGITS} THEN true ELSE {_SIGNIFICANT.format(_SHARE)} = {_SIGNIFICANT.format(_KEPT)} END"
 _DATE = r"([0-9]{4})(?:年|/|-|\.)([0-9]{1,2})(?:月|/|-|\.)([0-9]{1,2})日?"
 _CLOCK = r"(?:[ T]*([0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?))?"
 _ISO = rf"regexp_replace({_N}, '^{_DATE}$', '\1-\2-\3')"
@@ -70,7 +75,12 @@ SPELLINGS: dict[str, Spelling] = {
     "capitals": Spelling("BOOLEAN", "$c IN ('TRUE', 'FALSE')", "$c = 'TRUE'"),
     "grouped-integer": _number(f"-?{_GROUPED}", f"CAST(replace({_N}, ',', '') AS BIGINT)", "BIGINT"),
     "grouped": _number(rf"-?{_GROUPED}(\.[0-9]+)?", f"CAST(replace({_N}, ',', '') AS DOUBLE)"),
-    "percent": _number(rf"-?{_GROUPED}(\.[0-9]+)?%", f"CAST(replace(rtrim({_N}, '%'), ',', '') AS DOUBLE)", unit="%"),
+    "percent": Spelling(
+        "DOUBLE",
+        f"CASE WHEN regexp_full_match({_N}, '-?{_GROUPED}(\\.[0-9]+)?%') THEN {_SAME} ELSE false END",
+        f"CAST({_SHARE} AS DOUBLE)",
+        "%",
+    ),
     "yuan": _number(
         rf"[¥￥]\s?-?{_GROUPED}(\.[0-9]+)?",
         f"CAST(regexp_replace({_N}, '[¥￥, ]', '', 'g') AS DOUBLE)",

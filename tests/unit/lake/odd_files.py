@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sqlite3
 import struct
 import tempfile
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,13 @@ import pyarrow.parquet as pq
 from shudu.lake.engine import extension
 
 
-def book(*sheets: tuple[str, Sequence[Sequence[Any]]], merged: Sequence[str] = (), hidden: Sequence[str] = ()) -> bytes:
+def book(
+    *sheets: tuple[str, Sequence[Sequence[Any]]],
+    merged: Sequence[str] = (),
+    hidden: Sequence[str] = (),
+    formats: Mapping[str, str] | None = None,
+) -> bytes:
+    """`hidden` are sheets, and of the first one columns (B) and rows (3); `formats` are those of its columns."""
     made = openpyxl.Workbook()
     made.remove(made.active)
     for name, rows in sheets:
@@ -29,11 +36,31 @@ def book(*sheets: tuple[str, Sequence[Sequence[Any]]], merged: Sequence[str] = (
         for row in rows:
             sheet.append(list(row))
         sheet.sheet_state = "hidden" if name in hidden else "visible"
+    first = made.worksheets[0]
+    for column, format_ in (formats or {}).items():
+        for cell in first[column][1:]:
+            cell.number_format = format_
+    for one in hidden:
+        if one.isdigit():
+            first.row_dimensions[int(one)].hidden = True
+        elif one not in made.sheetnames:
+            first.column_dimensions[one].hidden = True
     for span in merged:
         made.worksheets[0].merge_cells(span)
     sink = io.BytesIO()
     made.save(sink)
     return sink.getvalue()
+
+
+def computed(content: bytes, value: str, kind: str = "n") -> bytes:
+    """A workbook whose formulas were computed, all to this value."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    sheet = "xl/worksheets/sheet1.xml"
+    cell = rf'\g<1> t="{kind}"\g<2><v>{value}</v>'.encode()
+    parts[sheet], changed = re.subn(rb'(<c r="[A-Z]+[0-9]+")([^>]*><f>[^<]*</f>)<v ?/>', cell, parts[sheet])
+    assert changed
+    return zipped(parts)
 
 
 def zipped(files: dict[str, bytes], base: bytes = b"") -> bytes:

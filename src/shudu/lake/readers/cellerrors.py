@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import posixpath
 import re
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
-from xml.etree.ElementTree import ParseError, fromstring
 from xml.sax.saxutils import unescape
 
 from shudu.policy.types import Text
 
 from ..recipe import Note
 from . import biff
+from .spreadsheetml import letters, part_of, pieces
 
-_MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
-_LINKS = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
-_LISTED = "{http://schemas.openxmlformats.org/package/2006/relationships}"
-_LONGEST = 4 << 20  # bytes of a list of sheets
 _ERROR = re.compile(rb'<(?:\w+:)?c\s[^<>]*?(?<=\s)t="e"[^<>]*>')
 _IN_TABLES = re.compile(
     rb'<table:table\s[^<>]*table:name="([^"]*)"[^<>]*>|<table:table-cell\s[^<>]*calcext:value-type="error"[^<>]*>'
@@ -34,13 +28,13 @@ def note(path: Path, format_: str, sheet: str) -> Note | None:
     first = ""
     if format_ == "xls":
         cells, (row, column) = biff.errors(path, sheet)
-        first = f"{_letters(column)}{row + 1}"
+        first = f"{letters(column + 1)}{row + 1}"
     else:
         with zipfile.ZipFile(path) as archive:
             if format_ == "ods":
                 cells = _of_opendocument(archive, sheet)
             else:
-                cells, first = _of_xlsx(archive, _part(archive, sheet))
+                cells, first = _of_xlsx(archive, part_of(archive, sheet))
     if not cells:
         return None
     where = Text(f"，首见 {first}", f"; the first is {first}") if first else Text("", "")
@@ -51,22 +45,9 @@ def note(path: Path, format_: str, sheet: str) -> Note | None:
     return Note.of("workbook.errors", said, cells=cells, **({"first": first} if first else {}))
 
 
-def _letters(column: int) -> str:
-    return (chr(64 + column // 26) if column >= 26 else "") + chr(65 + column % 26)
-
-
-def _tags(archive: zipfile.ZipFile, part: str) -> Iterator[bytes]:
-    """A part in pieces that end where a tag does."""
-    rest = b""
-    with archive.open(part) as content:
-        while chunk := content.read(1 << 20):
-            whole, end, rest = (rest + chunk).rpartition(b">")
-            yield whole + end
-
-
 def _of_opendocument(archive: zipfile.ZipFile, sheet: str) -> int:
     cells, inside = 0, False
-    for piece in _tags(archive, "content.xml"):
+    for piece in pieces(archive, "content.xml"):
         for tag in _IN_TABLES.finditer(piece):
             if tag[1] is not None:
                 inside = unescape(tag[1].decode("utf-8", "replace"), {"&quot;": '"', "&apos;": "'"}) == sheet
@@ -79,7 +60,7 @@ def _of_xlsx(archive: zipfile.ZipFile, part: str) -> tuple[int, str]:
     cells, first = 0, ""
     if part not in archive.namelist():
         return cells, first
-    for piece in _tags(archive, part):
+    for piece in pieces(archive, part):
         if b't="e"' not in piece:
             continue
         tags = _ERROR.findall(piece)
@@ -87,17 +68,3 @@ def _of_xlsx(archive: zipfile.ZipFile, part: str) -> tuple[int, str]:
         if tags and not first and (place := _PLACE.search(tags[0])):
             first = place[1].decode()
     return cells, first
-
-
-def _part(archive: zipfile.ZipFile, sheet: str) -> str:
-    """The part that holds the sheet of this name; empty when the workbook's lists do not say."""
-    try:
-        # Expat bounds what entities may grow to, and this process is bounded itself (`readers.__main__`).
-        book = fromstring(archive.open("xl/workbook.xml").read(_LONGEST))  # noqa: S314
-        links = fromstring(archive.open("xl/_rels/workbook.xml.rels").read(_LONGEST))  # noqa: S314
-    except (KeyError, ParseError):
-        return ""
-    named = {each.get("name"): each.get(f"{_LINKS}id") for each in book.iter(f"{_MAIN}sheet")}
-    targets = {each.get("Id"): each.get("Target", "") for each in links.iter(f"{_LISTED}Relationship")}
-    target = targets.get(named.get(sheet), "")
-    return posixpath.normpath(posixpath.join("/xl", target)).lstrip("/") if target else ""

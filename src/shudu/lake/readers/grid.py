@@ -50,17 +50,23 @@ class Grid:
     def understand(self) -> tuple[Recipe, tuple[Note, ...]]:
         first = list(islice(self._rows, layout.LOOK_AHEAD))
         tolerant = self._request.reading.tolerant
-        seen = [(number, cells) for number, cells, _ in first if not isinstance(cells, Invalid)]
+        wrong = {number: cells for number, cells, _ in first if isinstance(cells, Invalid)}
+        seen: list[tuple[int, Cells]] = []
+        for number, cells, raw in first:
+            if not isinstance(cells, Invalid):
+                seen.append((number, cells))
+            elif _is_of_a_cell(cells):
+                seen.append((number, _whole(raw, cells)))
         told = self._request.reading.recipe.header_rows
         if told:
             filled = dict(seen)
             found = layout.settle(told, filled, list(filled), self._spans, tolerant=tolerant, ragged=self._ragged)
-        elif not seen and first:
-            raise next(cells for _, cells, _ in first if isinstance(cells, Invalid))
         elif not any(any(cells) for _, cells in seen):
-            raise _empty()
+            raise next(iter(wrong.values()), _empty())
         else:
             found = layout.find(seen, self._spans, tolerant=tolerant, ragged=self._ragged)
+        if spoiled := next((wrong[row] for row in found.header_rows if row in wrong), None):
+            raise spoiled
         self._layout = found
         self._notes += found.notes
         self._rows = chain((row for row in first if row[0] >= found.first), self._rows)
@@ -75,7 +81,7 @@ class Grid:
         known, limit = self._known, self._request.limit
         batcher, taken = Batcher(len(known.names)), 0
         for number, cells, raw in self._rows:
-            problem = cells if isinstance(cells, Invalid) else self._problem(number, cells)
+            problem = self._wrong(cells, raw) if isinstance(cells, Invalid) else self._problem(number, cells)
             if problem is not None:
                 # A row of sums or a note is no fault of the file; it is put aside in words either way.
                 if not self._request.reading.tolerant and not problem.code.startswith("row.aside"):
@@ -108,27 +114,54 @@ class Grid:
 
     def _aside(self, problem: Invalid, cells: Cells) -> Cells:
         """The cells of a wrong row in the order of the columns, and then those that have none."""
-        if problem.code not in PLACED:
+        if problem.code not in PLACED and not _is_of_a_cell(problem):
             return cells
         kept = self._known.kept
         more = [cell for at, cell in enumerate(cells) if cell and at not in kept]
         return [*(cells[at] if at < len(cells) else None for at in kept), *more]
 
-    def _problem(self, number: int, cells: Cells) -> Invalid | None:
+    def _wrong(self, problem: Invalid, cells: Cells) -> Invalid:
+        """What is wrong with a row, told by the name of its column; a row of totals is none whose sums matter."""
+        if not _is_of_a_cell(problem):
+            return problem
+        row, column = int(problem.where["row"]), int(problem.where["column"])
         known = self._known
+        if passed_over := self._no_data(row, cells):
+            return passed_over
+        name = known.names[known.kept.index(column - 1)] if column - 1 in known.kept else column
+        return Invalid(problem.code, problem.message, problem.remedy, {"row": row, "column": name})
+
+    def _no_data(self, number: int, cells: Cells) -> Invalid | None:
         first = next((cell for cell in cells if cell), "")
-        if not first:
-            return None
-        if len(first) <= 14 and layout.is_total(cells):
+        if first and len(first) <= 14 and layout.is_total(cells):
             return aside("total", "合计行", "a row of totals", number)
-        if len(first) <= 500 and layout.is_note(cells, known.width):
+        if first and len(first) <= 500 and layout.is_note(cells, self._known.width):
             return aside("note", "表下的说明", "a note below the table", number)
+        return None
+
+    def _problem(self, number: int, cells: Cells) -> Invalid | None:
+        if passed_over := self._no_data(number, cells):
+            return passed_over
+        if not any(cells):
+            return None
+        known = self._known
         there = len(cells)
         if there > known.width and (self._ragged or any(cells[known.width :])):
             return wrong_width(number, there, known.width)
         if self._ragged and there < known.width:
             return wrong_width(number, there, known.width)
         return None
+
+
+def _is_of_a_cell(problem: Invalid) -> bool:
+    """Is it one cell that is wrong, of a row that is told apart?"""
+    return problem.code in ("row.formula", "row.value")
+
+
+def _whole(cells: Cells, problem: Invalid) -> Cells:
+    """The cells of a row, with something where one is wrong: it may well be the header or a title."""
+    at = int(problem.where["column"]) - 1
+    return [*cells[:at], cells[at] or "=", *cells[at + 1 :]] if at < len(cells) else cells
 
 
 def aside(kind: str, zh: str, en: str, row: int) -> Invalid:

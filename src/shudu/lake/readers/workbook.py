@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import datetime
 import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import python_calamine as calamine
 
 from shudu.policy.types import Invalid, Text
 
 from ..recipe import Note
-from . import cellerrors, compound, opendocument
+from . import cellerrors, cells, compound, opendocument, spreadsheetml
 from .archive import check_sizes
 from .grid import Grid, Row
 from .port import Request, choices
+from .spreadsheetml import FORMULA, NO_DAY, Marks, letters
 
-_NUMBER_DIGITS = 1e15  # a workbook's numbers have 15 digits: what is longer has lost some already
 _FORMULA = re.compile(rb"<(?:x:)?f[ />]|table:formula=")
 
 
@@ -41,6 +39,7 @@ def open_reader(request: Request) -> Grid:
         sheet = book.get_sheet_by_name(name)
         errors = cellerrors.note(path, request.format, name)
         notes += [errors] if errors else []
+        notes += _hidden_sheets(book, name)
     except calamine.PasswordError:
         raise compound.protected() from None
     except (calamine.CalamineError, zipfile.BadZipFile, OSError):
@@ -55,8 +54,12 @@ def open_reader(request: Request) -> Grid:
             f"The sheet has {len(spans)} merged ranges: spread in the header; in the data the first cell has it.",
         )
         notes.append(Note.of("workbook.merged", said, ranges=len(spans)))
+    more: Iterator[tuple[int, Marks]] = iter(())
+    if request.format == "xlsx" and (told := spreadsheetml.seen(path, name, *_extent(sheet))):
+        notes += _hidden(told)
+        more = told.rows()
     recipe = request.reading.recipe.model_copy(update={"format": request.format, "table": name})
-    return Grid(request, recipe, _rows(sheet), spans=spans, notes=notes)
+    return Grid(request, recipe, _rows(sheet, more), spans=spans, notes=notes)
 
 
 def _chosen(book: calamine.CalamineWorkbook, request: Request) -> tuple[str, list[str]]:
@@ -129,68 +132,80 @@ def _has_formula(archive: zipfile.ZipFile, name: str) -> bool:
     return False
 
 
-def _rows(sheet: calamine.CalamineSheet) -> Iterator[Row]:
+def _extent(sheet: calamine.CalamineSheet) -> tuple[range, range]:
+    """The rows and the columns in which there is anything, from 1."""
+    (top, left), (bottom, right) = sheet.start or (0, 0), sheet.end or (0, 0)
+    return range(top + 1, bottom + 2), range(left + 1, right + 2)
+
+
+def _hidden(sheet: spreadsheetml.Sheet) -> list[Note]:
+    columns, rows = choices([letters(column) for column in sheet.hidden_columns]), sheet.hidden_rows
+    if not (columns or rows):
+        return []
+    there = [Text(f"{rows} 行", f"{rows} row{'s' if rows > 1 else ''}")] if rows else []
+    there += [Text(f"{'、'.join(columns)} 列", f"column {', '.join(columns)}")] if columns else []
+    said = Text(
+        f"隐藏的 {'和 '.join(part.zh for part in there)}也读入了表中；不该公布的，请先在工作簿中删除。",
+        f"What is hidden was read as well: {' and '.join(part.en for part in there)}. What may not be published must be"
+        " removed from the workbook first.",
+    )
+    return [Note.of("workbook.hidden", said, rows=rows, columns=columns)]
+
+
+def _hidden_sheets(book: calamine.CalamineWorkbook, read: str) -> list[Note]:
+    hidden = [sheet.name for sheet in book.sheets_metadata if sheet.visible != calamine.SheetVisibleEnum.Visible]
+    if read in hidden:
+        said = Text(f"工作表“{read}”是隐藏的。", f"The sheet “{read}” is a hidden one.")
+        return [Note.of("workbook.hidden", said, sheet=read)]
+    if not hidden:
+        return []
+    said = Text(
+        f"隐藏的工作表没有读取：{'、'.join(choices(hidden))}。",
+        f"Hidden sheets were not read: {', '.join(choices(hidden))}.",
+    )
+    return [Note.of("workbook.hidden", said, sheets=choices(hidden))]
+
+
+def _rows(sheet: calamine.CalamineSheet, told: Iterator[tuple[int, Marks]]) -> Iterator[Row]:
+    """The rows of a sheet; `told` is what its XML says of some of them."""
     top, left = sheet.start or (0, 0)
     # calamine leaves out empty rows above and empty columns before the data; rows are counted as the sheet does.
     pad: list[str | None] = [None] * left
+    at, marks = next(told, (0, {}))
     for number, values in enumerate(sheet.iter_rows(), top + 1):
-        cells: list[str | None] = []
+        while marks and at < number:
+            yield from _uncomputed(at, marks)
+            at, marks = next(told, (0, {}))
+        here: Marks = {}
+        if at == number:
+            here = marks
+            at, marks = next(told, (0, {}))
+        row: list[str | None] = []
         problem: Invalid | None = None
         for column, value in enumerate(values, left + 1):
-            text = _text(value)
+            mark = here.get(column, "")
+            text = cells.shown(value, mark) if mark else cells.text(value)
             if text is None and value != "":
-                problem = problem or _lost(number, column)
-                text = str(value)
-            cells.append(text)
-        if not any(cells):
+                problem = problem or (cells.no_day(number, column) if mark == NO_DAY else cells.lost(number, column))
+                text = "1900-02-29" if mark == NO_DAY else str(value)
+            row.append(text)
+        if formulas := [column for column, mark in here.items() if mark == FORMULA]:
+            problem = cells.uncomputed(number, formulas)
+        if problem is not None:
+            yield number, problem, [*pad, *row]
+        elif not any(row):
             yield number, [], []
-        elif problem is not None:
-            yield number, problem, [*pad, *cells]
         else:
-            yield number, [*pad, *cells], [*pad, *cells]
+            yield number, [*pad, *row], [*pad, *row]
+    while marks:
+        yield from _uncomputed(at, marks)
+        at, marks = next(told, (0, {}))
 
 
-def _text(value: Any) -> str | None:
-    """A cell as text, digit for digit; None for nothing, and for a number that has lost digits."""
-    match value:
-        case str():
-            return value.strip() or None
-        case bool():
-            return "true" if value else "false"
-        case int():
-            return str(value) if abs(value) < _NUMBER_DIGITS else None
-        case float():
-            if value.is_integer():
-                return str(int(value)) if abs(value) < _NUMBER_DIGITS else None
-            return repr(value)
-        case datetime.datetime():
-            return value.isoformat(" ")
-        case datetime.date() | datetime.time():
-            return value.isoformat()
-        case datetime.timedelta():
-            return _duration(value)
-        case _:
-            return str(value)
-
-
-def _duration(value: datetime.timedelta) -> str:
-    seconds = int(value.total_seconds())
-    return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
-
-
-def _lost(row: int, column: int) -> Invalid:
-    return Invalid(
-        "row.digits",
-        Text(
-            f"第 {row} 行第 {column} 列的数字超过 15 位，表格软件已丢失末尾几位。",
-            f"The number in row {row}, column {column} has more than 15 digits: the workbook has lost the last ones.",
-        ),
-        Text(
-            "证件号等请先将该列设为“文本”格式，再从来源重新填入。",
-            "Format the column as text and fill it in again from where it came.",
-        ),
-        {"row": row, "column": column},
-    )
+def _uncomputed(number: int, marks: Marks) -> Iterator[Row]:
+    """A row in which nothing stands, for its formulas were not computed."""
+    if formulas := [column for column, mark in marks.items() if mark == FORMULA]:
+        yield number, cells.uncomputed(number, formulas), []
 
 
 def _refused(zh: str, en: str) -> Invalid:
