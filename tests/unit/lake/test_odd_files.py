@@ -6,6 +6,7 @@ languages, and nothing that stands in a cell."""
 from __future__ import annotations
 
 import gzip
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -18,11 +19,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shudu.lake import queries
+from shudu.lake import apart, queries
 from shudu.lake.formats import encoding_of
 from shudu.lake.store import DuckDBStore
 from shudu.lake.types import Place, Reading, Recipe, Report
 from shudu.policy.types import ShuduError
+from unit.lake import in_process
 from unit.lake import odd_files as odd
 from unit.lake import odd_workbooks as books
 
@@ -311,3 +313,18 @@ def test_utf_16_is_never_taken_for_the_other_order(rows: list[tuple[str, str]], 
     for other in ("utf-8", "gb18030"):
         assert not encoding_of(text.encode(other)).startswith("utf-16")
         assert not encoding_of(text.encode(other) + b"\0\r\n").startswith("utf-16")
+
+
+def test_a_preview_says_the_same_of_wrong_values(
+    store: DuckDBStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(apart, "begun", in_process.begun)
+    for name, (file, content, reading, _, _, reasons) in TAKEN.items():
+        if not {"row.value", "row.formula", "row.coordinates"} & set(reasons):
+            continue
+        seen = store.preview(made(content, file, tmp_path), Reading(**reading | {"tolerant": True}))
+        counted: Counter[str] = Counter()
+        for each in seen.aside:
+            counted[each.code] += each.rows
+            assert each.column or each.code not in ("row.value", "row.formula"), name
+        assert counted == reasons, name
