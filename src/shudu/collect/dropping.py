@@ -191,6 +191,23 @@ def answer(folder: Path, into: Path, text: str) -> Path:
     return target
 
 
+def waited(folder: Path) -> float:
+    """Seconds since a delivery was taken: nothing is put into its folder afterwards but its answer."""
+    return _since(folder.lstat().st_mtime)
+
+
+def line_of(header: Path | None) -> str | None:
+    """What a delivery must keep its place in: those for one table follow each other, and so do packages (""). None for
+    a header that does not say it."""
+    if header is None:
+        return ""
+    try:
+        code = header_in(header).get("catalog_code")
+    except (OSError, ValueError):
+        return None
+    return code if isinstance(code, str) else None
+
+
 def forget(place: Place, older_than: float) -> None:
     """Remove deliveries answered more than so many seconds ago."""
     for folder in (*place.accepted.iterdir(), *place.refused.iterdir()):
@@ -313,8 +330,13 @@ def _status(file: Path) -> os.stat_result | None:
 
 
 def _age(status: os.stat_result) -> float:
-    """Seconds since anything of it changed; a clock that was set back makes nothing wait for ever."""
-    age = time.time() - status.st_ctime
+    """Seconds since anything of it changed."""
+    return _since(status.st_ctime)
+
+
+def _since(moment: float) -> float:
+    """Seconds; a clock that was set back makes nothing wait for ever."""
+    age = time.time() - moment
     return age if age >= 0 else PATIENCE
 
 

@@ -132,7 +132,7 @@ class BatchHeader(_Said):
     source_id: Number
     catalog_code: Annotated[str, Field(max_length=40, pattern=r"^[0-9A-Za-z/-]+$")]
     schema_version: Annotated[int, Field(ge=1, le=10**6)]
-    record_count: Annotated[int, Field(ge=0, le=2**53)]
+    record_count: Annotated[int, Field(ge=0, le=2**53 - 1)]  # the largest whole number JCS knows
     bytes: Annotated[int, Field(ge=1, le=2**50)]
     sm3: Digest
     signature: Annotated[str, Field(max_length=2_000)] | None = None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +29,10 @@ from .packages import accept_package
 
 log = logging.getLogger("shudu.collect")
 AT_ONCE = 30.0  # seconds of one look; what is left waits for the next
+MOST_WAITING = 20  # tables, of one folder at one look, whose deliveries must wait before the rest waits with them
+LONGEST = 86_400.0  # seconds after which what still cannot be taken is refused
 _AGAIN = frozenset({"version.overtaken"})
+_OURS = frozenset({"home.rows", "home.damaged"})  # no delivery can be taken, this one or another
 
 
 @action(Permission.INBOX_OPEN, Event.INBOX_OPENED)
@@ -99,10 +104,11 @@ class _Turns:
         self._row, self._quiet, self._patience = row, quiet, patience
         self._place = queries.drop_folder(row)
         self._put_off: set[str] = set()  # what is to be tried again at the next look
+        self._lines: set[str | None] = set()  # and what those behind it must wait for, so that none overtakes it
         self._looked = False
 
     def __call__(self) -> bool:
-        """Take and answer one; False when there is none, or another worker is at it."""
+        """Take and answer one; False when there is none left that can be, or another worker is at it."""
         self._place.check()
         actor = identity.actor_for(self._row.owner, Via.FOLDER)
         with dropping.alone(self._place) as mine:
@@ -111,14 +117,10 @@ class _Turns:
             if not self._looked:
                 dropping.forget(self._place, queries.options().upload_days * 86_400)
                 self._looked = True
-            folder = self._next()
-            if folder is not None:
-                try:
-                    _answer(actor, self._place, folder)
-                except Exception:
-                    self._put_off.add(folder.name)
-                    raise
-            return folder is not None
+            while len(self._lines) < MOST_WAITING and (folder := self._next()) is not None:
+                if self._answered(actor, folder):
+                    return True
+            return False
 
     def _next(self) -> Path | None:
         for folder in dropping.claimed(self._place):
@@ -133,6 +135,22 @@ class _Turns:
                 return dropping.claim(self._place, found.name)
         return None
 
+    def _answered(self, actor: Actor, folder: Path) -> bool:
+        """Was it answered? Otherwise it waits, and holds up nothing but what comes for the same table after it."""
+        header, file = dropping.gather(self._place, folder)
+        if file is None:
+            folder.rmdir()
+            return True
+        line = dropping.line_of(header)
+        if line is not None and line in self._lines:
+            self._put_off.add(folder.name)
+            return False
+        if _answer(actor, self._place, folder, _Delivery(header, file), self._patience):
+            return True
+        self._put_off.add(folder.name)
+        self._lines.add(line)
+        return False
+
 
 @dataclass(frozen=True, slots=True)
 class _Delivery:
@@ -142,24 +160,40 @@ class _Delivery:
     file: Path
 
 
-def _answer(actor: Actor, place: dropping.Place, folder: Path) -> None:
-    """Hand a claimed delivery in and move it to where it belongs. What may be tried again is raised and stays."""
-    header, file = dropping.gather(place, folder)
-    if file is None:
-        folder.rmdir()
-        return
-    delivery = _Delivery(header, file)
+def _answer(actor: Actor, place: dropping.Place, folder: Path, delivery: _Delivery, patience: float) -> bool:
+    """Hand a claimed delivery in and move it to where it belongs; False where it stays, to be tried again."""
     try:
         rows = _hand_in(actor, delivery)
-    except ShuduError as error:
-        if storage.passes(error) or isinstance(error, Unavailable) or error.code in _AGAIN:
-            raise
-        dropping.answer(folder, place.refused, _why(delivery, error))
+    except Exception as error:
+        why = _refusal(actor, delivery, error, dropping.waited(folder), patience)
+        if why is None:
+            return False
+        dropping.answer(folder, place.refused, _why(delivery, why))
     else:
         dropping.answer(folder, place.accepted, _what(delivery, rows))
         # The same again, or a worker killed between the two: its version may have been erased before its answer.
         for version in queries.erased(row.version for row in rows):
             dropping.forget_files(place, version)
+    return True
+
+
+def _refusal(actor: Actor, delivery: _Delivery, error: Exception, waited: float, patience: float) -> ShuduError | None:
+    """Why a delivery is refused after this error; None while it may be tried again. Raises what stops every delivery.
+
+    An error nobody foresaw may pass, so it gets `patience` seconds; a delivery that always meets it is answered then.
+    """
+    known = error if isinstance(error, ShuduError) else storage.said(error)
+    if known is None:
+        at = traceback.extract_tb(error.__traceback__)[-1]
+        name = type(error).__name__
+        log.error("a delivery of %s met %s at %s:%d", actor.party, name, Path(at.filename).name, at.lineno or 0)
+        return _fault(delivery.file, name) if waited >= patience else None
+    if known.code in _OURS:
+        raise error
+    if storage.passes(known) or isinstance(known, Unavailable) or known.code in _AGAIN:
+        log.warning("a delivery of %s waits: %s", actor.party, known.code)
+        return known if waited >= LONGEST else None
+    return known
 
 
 def _hand_in(actor: Actor, delivery: _Delivery) -> list[Batch]:
@@ -172,6 +206,8 @@ def _hand_in(actor: Actor, delivery: _Delivery) -> list[Batch]:
     most = queries.options().max_upload_mb
     if size > most << 20:
         raise _too_large(file, most)
+    if shutil.disk_usage(queries.options().home).free < size:
+        raise _no_space(file)
     with received.aside(queries.root()) as private:
         copy = private / received.short(file.name)
         try:
@@ -270,6 +306,26 @@ def _too_large(file: Path, most: int) -> Invalid:
         Text(f"文件超过 {most} MB。", f"The file is larger than {most} MB."),
         Text("请拆分，或请运营机构调高 max_upload_mb。", "Split it, or have the operating company raise the limit."),
         {"file": file.name, "max_upload_mb": most},
+    )
+
+
+def _no_space(file: Path) -> Unavailable:
+    return Unavailable(
+        "inbox.space",
+        Text("磁盘放不下这次投递。", "The disk has no room for this delivery."),
+        Text("请运营机构腾出空间。", "Have the operating company make room."),
+        {"file": file.name},
+    )
+
+
+def _fault(file: Path, error: str) -> Unavailable:
+    return Unavailable(
+        "inbox.fault",
+        Text(
+            "接收时本系统出错，未完成的写入已回滚。", "A fault of ours stopped it; unfinished writes were rolled back."
+        ),
+        Text("请告知运营机构，日志中有出错的位置。", "Tell the operating company: its log says where."),
+        {"file": file.name, "error": error},
     )
 
 
