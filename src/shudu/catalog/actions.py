@@ -33,6 +33,7 @@ from .queries import asset as visible_asset
 from .queries import correction, place
 from .queries import version as visible_version
 from .types import Corrected, PublishModel, PublishTable, PublishVersion, Result
+from .updating import still_live as still_live
 
 MODEL_BYTES = 64 << 20
 CARD_BYTES = 1_000_000
@@ -97,8 +98,11 @@ def _write_restored(actor: Actor, version_id: str) -> updating.Prepared:
 def restore(actor: Actor, version_id: str, *, prepared: updating.Prepared) -> Version:
     """Publish an old version of a table once more, as the newest; what came between stays. Raises Conflict
     `version.erased`, and `version.overtaken` as `publish_version` does."""
-    asset = visible_version(actor, version_id).binding.asset
+    old = visible_version(actor, version_id)
+    asset = old.binding.asset
     require(actor, Permission.ASSET_UPDATE, asset)
+    updating.in_turn(old)
+    updating.not_erased(old)  # since it was read
     return _next_version(asset, updating.writable(actor, asset), prepared)
 
 
@@ -124,7 +128,8 @@ def correct(actor: Actor, version_id: str, sent: Corrected, *, prepared: correct
     `corrections.changed` or `version.overtaken` when somebody was faster; then nothing is changed. The same list again
     changes nothing.
     """
-    row = correction(actor, version_id)
+    updating.in_turn(visible_version(actor, version_id))
+    row = correction(actor, version_id)  # not erased since the list was looked at
     require(actor, Permission.ROWS_CORRECT, row)
     if not prepared.passed and not prepared.left and prepared.kept is None:
         record_nothing()
@@ -232,6 +237,7 @@ def erase(actor: Actor, version_id: str) -> Version:
     version = visible_version(actor, version_id)
     asset = version.binding.asset
     require(actor, Permission.ASSET_ERASE, asset)
+    updating.in_turn(version)
     if version.state == Version.State.ERASED:
         record_nothing()
         return version
@@ -256,6 +262,7 @@ def withdraw(actor: Actor, version_id: str, basis: str) -> Version:
     version = visible_version(actor, version_id)
     asset = version.binding.asset
     require(actor, Permission.ASSET_ERASE, asset)
+    updating.in_turn(version)
     if version.state != Version.State.LIVE:
         record_nothing()
         return version
@@ -366,7 +373,6 @@ def _enter(where: Place, *, kind: str, code_kind: str = "", **fields: Any) -> As
 
 
 def _next_version(asset: Asset, binding: Binding, prepared: updating.Prepared) -> Version:
-    locks.alone(f"versions of {binding.id}")  # of two at once, the second sees the first
     updating.still_newest(asset, binding, prepared)
     where, stored = prepared.place, prepared.stored
     version = _enter_version(binding, where, stored, prepared.number + 1)

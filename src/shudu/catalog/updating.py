@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -10,7 +10,8 @@ from typing import TypeVar
 from shudu.lake import queries as lake
 from shudu.lake.queries import evolved
 from shudu.lake.types import Base, Change, ColumnRecipe, Evolution, Mode, Place, Reading, Recipe, Stored, Understood
-from shudu.policy import ids
+from shudu.policy import ids, locks
+from shudu.policy.actions import part_of_action
 from shudu.policy.permissions import Permission
 from shudu.policy.rules import decide, refuse_unless
 from shudu.policy.types import Actor, Conflict, Invalid, Text
@@ -94,14 +95,8 @@ def understood(asset: Asset, binding: Binding, source: Path, told: Reading) -> t
 
 
 def write_again(asset: Asset, binding: Binding, old: Version) -> Prepared:
-    """Store an old version's table once more, as the next version."""
-    if old.state == Version.State.ERASED:
-        raise Conflict(
-            "version.erased",
-            Text("这个版本的内容已删除，无法恢复。", "This version was erased; it cannot be restored."),
-            Text("请从原文件重新发布。", "Publish it again from its source."),
-            {"version": old.id},
-        )
+    """Store an old version's table once more, as the next version. Raises Conflict `version.erased`."""
+    not_erased(old)
     found, number = queries.latest(asset.id), queries.newest_number(binding.id)
     where = Place(asset.owner, asset.id, ids.new("version"))
     table = queries.table(old)
@@ -119,8 +114,39 @@ def write_again(asset: Asset, binding: Binding, old: Version) -> Prepared:
     return Prepared(where, stored, found.id if found else "", number)
 
 
+def not_erased(old: Version) -> None:
+    """Raise Conflict for a version that cannot be published once more, because nothing of it is left."""
+    if old.state == Version.State.ERASED:
+        raise Conflict(
+            "version.erased",
+            Text("这个版本的内容已删除，无法恢复。", "This version was erased; it cannot be restored."),
+            Text("请从原文件重新发布。", "Publish it again from its source."),
+            {"version": old.id},
+        )
+
+
+def in_turn(version: Version) -> None:
+    """Let nobody else publish, withdraw or erase a version of this table until the transaction ends, and see what
+    those before have made of this one."""
+    locks.alone(f"versions of {version.binding_id}")
+    version.refresh_from_db(fields=["state"])
+
+
+@part_of_action
+def still_live(version_ids: Iterable[str]) -> None:
+    """Raise Conflict `asset.no_version` when one of these was withdrawn or erased; none is until the transaction ends.
+
+    For what was made of them and is about to be entered.
+    """
+    for version_id in sorted(version_ids):
+        version = queries.version_row(version_id)
+        in_turn(version)
+        queries.shape(version.binding.asset_id, version.id)
+
+
 def still_newest(asset: Asset, binding: Binding, prepared: Prepared) -> None:
-    """Raise Conflict when somebody published, withdrew or erased meanwhile. Ask it where nobody else can."""
+    """Raise Conflict when somebody published, withdrew or erased meanwhile; nobody does until the transaction ends."""
+    locks.alone(f"versions of {binding.id}")
     found = queries.latest(asset.id)
     if queries.newest_number(binding.id) != prepared.number or (found.id if found else "") != prepared.base:
         raise overtaken(asset.id)

@@ -58,7 +58,7 @@ def start(actor: Actor, request: StartRun) -> Run:
 def close(actor: Actor, run_id: str, lease_holder: str, outcome: Outcome) -> Run:
     """Close a run with its result: product version, checks, meters and the receipt's entry in one transaction.
 
-    Raises `Conflict` when the lease has passed to another worker meanwhile.
+    Raises `Conflict` when the lease has passed to another worker meanwhile, or what the result was made of is gone.
     """
     run = run_row(run_id)
     require(actor, Permission.RUN_CARRY, run)
@@ -68,6 +68,7 @@ def close(actor: Actor, run_id: str, lease_holder: str, outcome: Outcome) -> Run
     _hold(run, lease_holder)
     entered = list(outcome.entered)
     if outcome.result is not None:
+        catalog_actions.still_live(item.version for item in inputs_of(run))
         entered.append((catalog_actions.add_result(outcome.result).id, outcome.result.version))
     for asset, version in entered:
         RunOutput.objects.create(run=run, asset=asset, version=version)

@@ -13,10 +13,10 @@ import openpyxl
 import pytest
 
 from shudu.cases import queries as cases
-from shudu.catalog import actions, queries
+from shudu.catalog import actions, correcting, queries
 from shudu.catalog.corrections import SHEET
 from shudu.catalog.models import Correction, SettledRow, Version
-from shudu.catalog.types import Corrected, PublishTable
+from shudu.catalog.types import Corrected, Mode, PublishTable, PublishVersion
 from shudu.lake import queries as lake
 from shudu.lake.types import ColumnRecipe, Reading, Recipe, View
 from shudu.policy.models import Outbox
@@ -52,6 +52,18 @@ def published(market: Market, folder: Path, level: str = "L2") -> Version:
     version = queries.latest(actions.publish(market.provider, order).id)
     assert version is not None
     return version
+
+
+def more(folder: Path, *lines: str, head: str = LINES[0]) -> Path:
+    file = folder / "more.csv"
+    file.write_text("\n".join([head, *lines]) + "\n", "utf-8")
+    return file
+
+
+def updated(market: Market, version: Version, source: Path, mode: Mode, **told: Any) -> Version:
+    request = PublishVersion(asset=version.binding.asset_id, source=source, mode=mode, **told)
+    made: Version = actions.publish_version(market.provider, request)
+    return made
 
 
 def listed(market: Market, version: Version) -> openpyxl.Workbook:
@@ -283,6 +295,25 @@ def test_kept_sealed_and_erased_with_the_version(market: Market, tmp_path: Path,
     assert cases.state(version.id) == "erased"
     with pytest.raises(NotFound):
         queries.correction_list(market.provider, version.id, "xlsx")
+
+
+def test_a_list_looked_at_before_its_version_was_erased_adds_nothing(market: Market, tmp_path: Path) -> None:
+    version = published(market, tmp_path)
+    book = listed(market, version)
+    change(book[SHEET], 6, tenure="36")
+    book.save(tmp_path / "list.xlsx")
+    request = PublishVersion(
+        asset=version.binding.asset_id, source=more(tmp_path, "K009,吴九,9,按月"), mode=Mode.APPEND
+    )
+    newest = actions.publish_version(market.provider, request)
+    row, sheet = queries.correction(market.provider, version.id), Corrected(source=tmp_path / "list.xlsx")
+    looked = correcting.look(row, market.provider, sheet)
+    assert looked.passed == (6,)
+    actions.erase(market.provider, version.id)
+    with pytest.raises(NotFound):
+        actions.correct(market.provider, version.id, sheet, prepared=looked)
+    assert queries.latest(version.binding.asset_id) == newest
+    assert Correction.objects.get().open == 0
 
 
 def test_nothing_to_correct_opens_no_case(market: Market, tmp_path: Path) -> None:

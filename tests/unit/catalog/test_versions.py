@@ -197,6 +197,38 @@ def test_a_version_is_restored_as_the_newest(market: Market, asset: str, tmp_pat
         actions.restore(market.buyer, third.id)
 
 
+@pytest.mark.parametrize("level", ["L2", "L3"])
+def test_what_is_erased_while_it_is_restored_stays_erased(market: Market, tmp_path: Path, level: str) -> None:
+    source = file(tmp_path, "1,甲", name="first.csv")
+    made = actions.publish(market.provider, PublishTable(source=source, title="人员", key="id", level=level))
+    first = queries.latest(made.id)
+    assert first is not None
+    second = published(market, made.id, file(tmp_path, "9,壬"), "replace")
+    prepared = updating.write_again(made, first.binding, first)
+    actions.erase(market.provider, first.id)
+    with pytest.raises(Conflict, match=r"version\.erased"):
+        actions.restore(market.provider, first.id, prepared=prepared)
+    assert queries.latest(made.id) == second
+    assert str(prepared.place.folder) in lake.store().sweep(set(queries.stored_digests()), older_than=0)
+
+
+@pytest.mark.parametrize(("mode", "end"), [("append", "erase"), ("upsert", "withdraw"), ("replace", "erase")])
+def test_nothing_is_made_of_a_version_that_went_meanwhile(
+    market: Market, asset: str, tmp_path: Path, mode: str, end: str
+) -> None:
+    first = queries.latest(asset)
+    assert first is not None
+    request = PublishVersion.model_validate({"asset": asset, "source": file(tmp_path, "3,丙"), "mode": mode})
+    prepared = actions.write_version(market.provider, request)
+    if end == "erase":
+        actions.erase(market.provider, first.id)
+    else:
+        actions.withdraw(market.provider, first.id, "owner")
+    with pytest.raises(Conflict, match=r"version\.overtaken"):
+        actions.publish_version(market.provider, request, prepared=prepared)
+    assert Version.objects.filter(binding__asset=asset).count() == 1
+
+
 def test_what_is_not_encrypted_is_restored_byte_by_byte(market: Market, tmp_path: Path) -> None:
     first = queries.latest(market.data)
     assert first is not None

@@ -29,7 +29,7 @@ from shudu.govern import queries as govern
 from shudu.lake import queries as lake
 from shudu.policy.models import Outbox
 from shudu.policy.types import Invalid, NotFound, Refused
-from shudu.runs import actions, queries
+from shudu.runs import actions, handing, queries, types
 from shudu.runs.models import Run
 from shudu.runs.worker import Worker, settle, spread_news
 from unit.agreements.conftest import Market, market
@@ -108,6 +108,29 @@ def test_what_the_agreement_shows_is_all_that_leaves(town: Market) -> None:
     delivery = actions.deliver(town.buyer, result.id, "product.csv")
     told = json.dumps(Outbox.objects.get(event="run.closed", subject=delivery.id).fields)
     assert digests[list(given).index("product.csv")] in told
+
+
+def test_what_is_erased_while_it_is_handed_over_leaves_nothing(town: Market) -> None:
+    """Between the last step's question and the moment its answer is entered."""
+    order, data = ordered(town), assets.latest(town.data)
+    assert data is not None
+    real = types.kind_of(types.HANDING_OVER)
+
+    def too_late(work: types.Work) -> types.Outcome:
+        outcome = handing.close(work)
+        catalog.erase(town.provider, data.id)
+        return outcome
+
+    types.register_kind(types.RunKind(types.HANDING_OVER, (*real.steps[:2], types.Step("close", too_late))))
+    try:
+        run = handed(town, order)
+    finally:
+        types.register_kind(real)
+    spread_news()
+    assert (run.state, run.error["code"]) == ("failed", "asset.no_version")
+    assert queries.output_of(run.id) is None
+    assert books.balance(town.buyer.party, "CNY.fen").reserved == 0
+    assert run.done["write"]["version"] in str(lake.store().sweep(set(queries.stored_digests()), older_than=0))
 
 
 def test_personal_data_nobody_spoke_of_is_masked_whole(town: Market) -> None:
