@@ -11,14 +11,14 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from shudu.policy.types import Text
+from shudu.policy.types import Invalid, Text
 
 from ..recipe import Note, Recipe
 from . import geometry
 from .columnar import damaged
-from .json_stream import Number, Stream
+from .json_stream import Number, Stream, Twice
 from .port import Finish, Request, as_json, schema
-from .records import Record, Records, broken, record, written
+from .records import Record, Records, broken, checked, record, written
 
 FID = "OGC_FID"  # as GDAL calls the number of a feature
 GEOMETRY = "geom"
@@ -83,7 +83,8 @@ class Features(Records):
                         continue
                     for value in stream.elements():
                         number += 1
-                        yield number, self._feature(value, number), ""
+                        feature = value if isinstance(value, Twice) else self._feature(value, number)
+                        yield checked(feature, number, _told(feature), flawed=stream.flawed)
             except UnicodeDecodeError:
                 raise damaged() from None
             except (ValueError, RecursionError):
@@ -107,3 +108,10 @@ class Features(Records):
         if isinstance(own, str) and not isinstance(own, Number):
             told["id"] = own
         return {**told, **properties, _SHAPE: None if shape is None else written(shape)}
+
+
+def _told(feature: Any) -> str:
+    """What a feature says of itself, without its geometry."""
+    if isinstance(feature, Invalid):
+        return ""
+    return written({name: value for name, value in feature.items() if name not in (_SHAPE, "geometry")})

@@ -15,27 +15,49 @@ class Number(str):
     """A number as it was written."""
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) != len(pairs):
-        raise ValueError("a field twice")
-    return made
+class NoNumber(Number):
+    """NaN or an infinity, which JSON does not know."""
 
 
-def _constant(name: str) -> Any:
-    raise ValueError(name)
+class Twice(dict[str, Any]):
+    """An object of which a name came again; here that has a number behind it, so that no value is lost."""
 
 
 class Decoder(json.JSONDecoder):
-    """No field twice, no NaN, and no digit passes through binary floating point."""
+    """No digit passes through binary floating point. `flawed` says whether there was a `NoNumber` or a `Twice`."""
+
+    flawed = False
 
     def __init__(self) -> None:
         super().__init__(
-            object_pairs_hook=_object, parse_float=Number, parse_int=Number, parse_constant=_constant, strict=False
+            object_pairs_hook=self._object,
+            parse_float=Number,
+            parse_int=Number,
+            parse_constant=self._constant,
+            strict=False,
         )
+
+    def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        made = dict(pairs)
+        if len(made) == len(pairs):
+            return made
+        self.flawed, made = True, Twice()
+        for number, (name, value) in enumerate(pairs, 1):
+            made[f"{name} ({number})" if name in made else name] = value
+        return made
+
+    def _constant(self, name: str) -> Any:
+        self.flawed = True
+        return NoNumber(name)
 
 
 _DECODER = Decoder()
+
+
+def decoded(text: str) -> tuple[Any, bool]:
+    """A whole text as a value, and whether it is flawed. Raises ValueError where it is no JSON."""
+    _DECODER.flawed = False
+    return _DECODER.decode(text), _DECODER.flawed
 
 
 class Stream:
@@ -43,6 +65,7 @@ class Stream:
 
     def __init__(self, file: TextIO) -> None:
         self._file, self._buffer, self._ended = file, "", False
+        self.flawed = False  # was the last value?
 
     def peek(self) -> str:
         """The next sign that is no blank; "" at the end."""
@@ -61,6 +84,7 @@ class Stream:
         if not self.peek():
             raise ValueError("at the end")
         while True:
+            _DECODER.flawed = False
             try:
                 value, end = _DECODER.raw_decode(self._buffer)
                 if end == len(self._buffer) and not self._ended:
@@ -70,7 +94,7 @@ class Stream:
                     raise
                 self._more()
                 continue
-            self._buffer = self._buffer[end:]
+            self._buffer, self.flawed = self._buffer[end:], _DECODER.flawed
             return value
 
     def elements(self) -> Iterator[Any]:
@@ -97,7 +121,8 @@ class Stream:
 
     def whole(self) -> Any:
         """All that is left, as one value."""
-        return _DECODER.decode(self._buffer + self._file.read())
+        value, self.flawed = decoded(self._buffer + self._file.read())
+        return value
 
     def _more(self) -> None:
         more = self._file.read(max(_CHUNK, len(self._buffer)))

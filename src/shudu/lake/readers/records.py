@@ -20,7 +20,7 @@ from ..csvhead import MAX_COLUMNS
 from ..csvscan import MAX_RECORD
 from ..recipe import ColumnRecipe, Note, Recipe
 from ..units import unit_in
-from .json_stream import Decoder, Number, Stream
+from .json_stream import NoNumber, Number, Stream, Twice, decoded
 from .port import Batcher, Finish, Request
 
 DEPTH = 4
@@ -34,6 +34,7 @@ class Records:
         self._request = request
         self._fields: list[str] = []
         self._texts: set[int] = set()
+        self._found_in: Note | None = None
 
     @property
     def types(self) -> Sequence[pa.DataType]:
@@ -69,6 +70,8 @@ class Records:
         self._fields, titles = self._arranged(seen)
         self._texts = {number for number, name in enumerate(self._fields) if name in texts}
         names, notes = layout.checked_names(titles, tolerant=self._request.reading.tolerant)
+        if self._found_in:
+            notes.append(self._found_in)
         if deep:
             said = Text("嵌套的对象展开为“外.内”列。", "Nested objects became columns “outer.inner”.")
             notes.append(Note.of("json.nested", said))
@@ -118,7 +121,9 @@ class Records:
                 try:
                     text = line.decode("utf-8-sig" if number == 1 else "utf-8")
                     if text.strip():
-                        yield number, record(json.loads(text, cls=Decoder), number), text.strip()
+                        value, flawed = decoded(text)
+                        raw = written(value) if "\\u" in text else text.strip()
+                        yield checked(value, number, raw, flawed=flawed)
                 except (ValueError, RecursionError):
                     yield number, broken(number), line.decode("utf-8", "replace").strip()
 
@@ -128,17 +133,37 @@ class Records:
             stream, number = Stream(file), 0
             try:
                 if stream.peek() == "{":
-                    yield from _only_list(stream.whole())
+                    yield from self._wrapped(stream.whole(), flawed=stream.flawed)
                     return
                 for value in stream.elements():
                     number += 1
-                    yield number, record(value, number), written(value)[:10_000]
+                    yield checked(value, number, written(value), flawed=stream.flawed)
                 if stream.peek():
                     raise ValueError("more behind the list")
             except UnicodeDecodeError:
                 raise _json_error("publish.encoding", "JSON 不是 UTF-8 编码。", "The JSON is not in UTF-8.") from None
             except (ValueError, RecursionError):
                 raise broken(number + 1) from None
+
+    def _wrapped(self, whole: dict[str, Any], *, flawed: bool) -> Iterator[Record]:
+        """A single object is one record, unless it wraps one list of objects, as many services answer."""
+        lists = list(_lists(whole))
+        if len(lists) != 1:
+            yield checked(whole, 1, written(whole), flawed=flawed)
+            return
+        [(path, found)] = lists
+        around = [name for name, _ in flat(whole) if name != path]
+        left = Text("", "")
+        if around:
+            names, more = "、".join(name[:40] for name in around[:5]), len(around) > 5
+            left = Text(
+                f"；它之外的字段（{names}{'等' if more else ''}）没有收入",
+                f"; the fields around it ({names.replace('、', ', ')}{', …' if more else ''}) were left out",
+            )
+        said = Text(f"记录取自“{path}”里的列表{left.zh}。", f"The records are those of the list “{path}”{left.en}.")
+        self._found_in = Note.of("json.wrapped", said, list=path, around=around[:50])
+        for number, value in enumerate(found, 1):
+            yield checked(value, number, written(value), flawed=flawed)
 
 
 def flat(record: dict[str, Any], prefix: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
@@ -150,12 +175,51 @@ def flat(record: dict[str, Any], prefix: str = "", depth: int = 0) -> Iterator[t
             yield prefix + name, value
 
 
-def _only_list(whole: Any) -> Iterator[Record]:
-    """A single object is one record, unless it wraps one list of objects, as many services answer."""
-    lists = [value for value in whole.values() if isinstance(value, list) and value and isinstance(value[0], dict)]
-    found = lists[0] if len(lists) == 1 else [whole]
-    for number, value in enumerate(found, 1):
-        yield number, record(value, number), written(value)[:10_000]
+def _lists(value: dict[str, Any], path: str = "", depth: int = 0) -> Iterator[tuple[str, list[Any]]]:
+    """The lists of objects in an object and those in it, each with where it stands."""
+    for name, each in value.items():
+        if isinstance(each, list) and each and isinstance(each[0], dict):
+            yield path + name, each
+        elif isinstance(each, dict) and depth < DEPTH:
+            yield from _lists(each, f"{path}{name}.", depth + 1)
+
+
+def checked(value: Any, number: int, raw: str, *, flawed: bool) -> Record:
+    """A value of the file as a record, or what is wrong with it. `raw` is its text, without escapes for signs."""
+    found = value if isinstance(value, Invalid) else record(value, number)
+    if isinstance(found, dict):
+        flaw = _flaw(found) if flawed else ""
+        if not flaw and not _is_text(raw):
+            flaw = "text"
+        if not flaw and any(isinstance(each, dict) for each in found.values()) and _meet(found):
+            flaw = "meet"
+        found = _flawed(number, flaw) if flaw else found
+    return number, found, raw[:10_000].encode("utf-8", "backslashreplace").decode()
+
+
+def _flaw(value: Any) -> str:
+    """What a value holds that no record may."""
+    if isinstance(value, NoNumber):
+        return "number"
+    if isinstance(value, Twice):
+        return "twice"
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return next((flaw for each in inner if (flaw := _flaw(each))), "")
+
+
+def _is_text(written: str) -> bool:
+    """Half of a pair of surrogates is no character."""
+    try:
+        written.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _meet(record: dict[str, Any]) -> bool:
+    """Do two fields become one column, as `"a.b"` and the `b` in `a` do?"""
+    names = [name for name, _ in flat(record)]
+    return len(set(names)) < len(names)
 
 
 def record(value: Any, number: int) -> dict[str, Any] | Invalid:
@@ -198,9 +262,36 @@ def broken(number: int) -> Invalid:
     return Invalid(
         "row.json",
         Text(f"第 {number} 条不是完整的 JSON。", f"Record {number} is no whole JSON."),
-        Text("请从来源重新导出；字段不可重名。", "Export it again from where it came; no field may occur twice."),
+        Text("请从来源重新导出。", "Export it again from where it came."),
         {"row": number},
     )
+
+
+# What is wrong, and what would mend it.
+_FLAWS = {
+    "number": (
+        Text("有 NaN 或 Infinity，JSON 没有这样的数", "holds NaN or Infinity, which are no numbers in JSON"),
+        Text("请在来源把它改为 null 或数。", "Make it null, or a number, where it came from."),
+    ),
+    "twice": (
+        Text("有一个字段出现了两次", "holds a field twice"),
+        Text("请在来源删去或改名其中一个。", "Remove or rename one of the two where it came from."),
+    ),
+    "text": (
+        Text("有半个字符（不成对的 \\ud800–\\udfff）", "holds half a character (\\ud800–\\udfff without its pair)"),
+        Text("请从来源以 UTF-8 重新导出。", "Export it again from where it came, in UTF-8."),
+    ),
+    "meet": (
+        Text("有两个字段展开后是同一列（“外.内”）", "holds two fields that become one column (“outer.inner”)"),
+        Text("请在来源给名字里带点的字段改名。", "Rename the field with a point in its name where it came from."),
+    ),
+}
+
+
+def _flawed(number: int, flaw: str) -> Invalid:
+    said, remedy = _FLAWS[flaw]
+    code = {"number": "row.nan", "twice": "row.repeated", "text": "row.encoding", "meet": "row.field"}[flaw]
+    return Invalid(code, Text(f"第 {number} 条{said.zh}。", f"Record {number} {said.en}."), remedy, {"row": number})
 
 
 def _json_error(code: str, zh: str, en: str) -> Invalid:
