@@ -73,6 +73,9 @@ def publish(
     tolerant: Annotated[
         bool, typer.Option("--tolerant", help="Put wrong rows aside with reasons instead of stopping at the first.")
     ] = False,
+    no_header: Annotated[
+        bool, typer.Option("--no-header", help="There is no header: the first row is data, columns are numbered.")
+    ] = False,
     recipe: Annotated[
         Path | None, typer.Option("--recipe", metavar="FILE", help="A recipe (JSON) to read the file by.")
     ] = None,
@@ -100,9 +103,12 @@ def publish(
     with session(home, as_, json) as current:
         from shudu.catalog import actions, queries
         from shudu.catalog.types import PublishTable, Reading
+        from shudu.lake.types import NO_HEADER
 
         actor = current.actor(owner)
         told = json_object(recipe, "publish.recipe", Text("配方文件", "recipe"))
+        if no_header:
+            told["header_rows"] = NO_HEADER
         reading = typed(Reading, sheet=sheet, tolerant=tolerant, recipe=told)
         if preview:
             understood = queries.understood(actor, file, reading)

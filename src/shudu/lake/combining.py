@@ -23,6 +23,7 @@ from .arrival import stored_file
 from .coltypes import TEXT, quoted
 from .engine import one, parquet, unlock
 from .ingest import ROW_GROUP, ROW_GROUP_BYTES
+from .kinds import called
 from .landing import copy
 from .types import (
     Base,
@@ -324,8 +325,8 @@ def _misfit(column: Column, row: int) -> Invalid:
     return Invalid(
         "row.value",
         Text(
-            f"第 {row} 行：“{column.name}”列的值不是 {column.type}。",
-            f"Row {row}: the value in “{column.name}” is no {column.type}.",
+            f"第 {row} 行：“{column.name}”列的值读不成“{called(column.type).zh}”。",
+            f"Row {row}: the value in “{column.name}” is no {called(column.type).en}.",
         ),
         Text("请改正该值。", "Correct the value."),
         {"row": row, "column": column.name},

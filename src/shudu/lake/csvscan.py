@@ -11,7 +11,8 @@ import codecs
 import csv
 import hashlib
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import BinaryIO
 
 import numpy as np
@@ -219,5 +220,12 @@ def _too_long(row: int) -> Invalid:
 
 def row_of(source: BinaryIO, index: int, columns: int, delimiter: str = ",") -> int:
     """The row in the file of data row `index` (from 0): blank lines are no data where there are several columns."""
+    return (rows_of(source, [index], columns, delimiter) or [index + 2])[0]
+
+
+def rows_of(source: BinaryIO, indexes: Sequence[int], columns: int, delimiter: str = ",") -> list[int]:
+    """The rows in the file of these data rows, which stand in order; one pass."""
     data = (row for row, record in records(source, delimiter) if record or columns == 1)
-    return next((row for number, row in enumerate(data) if number == index + 1), index + 2)
+    wanted = {index + 1 for index in indexes}
+    numbered = enumerate(islice(data, max(wanted, default=-1) + 1))
+    return [row for number, row in numbered if number in wanted]

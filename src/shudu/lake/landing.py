@@ -17,11 +17,12 @@ import duckdb
 
 from shudu.policy.types import Invalid, Text
 
-from . import apart, calendars, layout, rounding
+from . import apart, calendars, doubts, layout, rounding
 from .coltypes import GENEROUS, TEXT, Candidates, literal, misfit, quoted, raw, typed
 from .deciding import Ask, narrowed, settled
 from .engine import KEY_NAME, one
 from .ingest import ROW_GROUP, ROW_GROUP_BYTES
+from .kinds import TYPES, called
 from .progress import TYPING, asked
 from .recipe import PLACED, Aside, ColumnRecipe, Note, Reading, Recipe, Report
 from .spellings import NULLS, SPELLINGS
@@ -94,7 +95,13 @@ def read(
     notes += [rounding.note(kept[at].name, cells) for at, (cells, _) in rounded.items()]
     undeclared = {at for at, (number, _) in enumerate(columns) if number in open_}
     lost = frozenset(at for at, (_, alone) in rounded.items() if alone and at in undeclared)
-    return Landed(recipe, (*calendars.still(notes, kept), *spelled_notes(kept)), tuple(decided), rows, lost)
+    notes = [*calendars.still(notes, kept), *spelled_notes(kept)]
+    if undeclared:
+        sound = "(SELECT * FROM source WHERE problem IS NULL)"
+        doubts.sample(connection, sound, sorted(undeclared))
+        table = doubts.Table(sound, {at: raw(at) for at in undeclared})
+        notes += doubts.doubts(connection, table, {at: kept[at] for at in sorted(undeclared)}, recipe.delimiter)
+    return Landed(recipe, tuple(notes), tuple(decided), rows, lost)
 
 
 def _reordered(numbers: Sequence[int], width: int) -> str:
@@ -190,9 +197,10 @@ def spelled_notes(columns: Sequence[ColumnRecipe]) -> list[Note]:
             )
             notes.append(Note.of("value.nulls", said, column=column.name))
         if column.spelling:
+            kind, type_ = called(column.spelling), TYPES[SPELLINGS[column.spelling].type]
             said = Text(
-                f"“{column.name}”列按“{column.spelling}”写法读作 {column.type}。",
-                f"The column “{column.name}” is written as “{column.spelling}” and became {column.type}.",
+                f"“{column.name}”列的写法是“{kind.zh}”，存为{type_.zh}。",
+                f"The column “{column.name}” is written as “{kind.en}” and stored as {type_.en}.",
             )
             notes.append(Note.of("value.spelling", said, column=column.name))
     return notes
@@ -371,9 +379,10 @@ def _changed(zh: str, en: str) -> Invalid:
 
 
 def _misfit(column: ColumnRecipe) -> Invalid:
+    kind = called(column.spelling or column.type)
     return Invalid(
         "row.value",
-        Text(f"“{column.name}”列的值不是 {column.type}。", f"The value in “{column.name}” is no {column.type}."),
+        Text(f"“{column.name}”列的值读不成“{kind.zh}”。", f"The value in “{column.name}” is no {kind.en}."),
         Text(
             f"请改正该值，或在配方中更改“{column.name}”列的类型。",
             f"Correct the value, or change the type of “{column.name}” in the recipe.",

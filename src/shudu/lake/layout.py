@@ -9,11 +9,12 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 
 from shudu.policy.types import Invalid, Text
 
+from . import headless
 from .csvhead import DECEPTIVE, MAX_COLUMNS, MAX_NAME, ROW_NUMBER
 from .recipe import Note
 from .units import Cells, measure, unit_in, units_of, with_unit
@@ -71,7 +72,21 @@ def find(
     numbers = list(filled)
     header = _header_rows(start, numbers, spans)
     header += _units_below(header[-1], filled)
-    return settle(header, filled, numbers, spans, tolerant=tolerant, ragged=ragged)
+    found = settle(header, filled, numbers, spans, tolerant=tolerant, ragged=ragged)
+    if len(header) > 1:
+        return found
+    doubt = headless.note(start, filled[start], [filled[row] for row in numbers if row > start])
+    return replace(found, notes=(*found.notes, *doubt))
+
+
+def without_header(filled: Mapping[int, Cells], *, ragged: bool) -> Layout:
+    """The layout of a file whose first row is data already: its columns are called 列1, 列2 …"""
+    lengths = Counter(length for cells in filled.values() if (length := len(cells) if ragged else _length(cells)))
+    width = max(lengths, key=lambda length: (lengths[length] if ragged else 0, length), default=0)
+    names = tuple(f"列{number}" for number in range(1, width + 1))
+    kept, names, _ = _names(names, [], 1, False)
+    said = Text("没有表头，各列依次记作 列1、列2……", "There is no header; the columns are called 列1, 列2 and so on.")
+    return Layout((0,), 1, names, names, ("",) * len(names), kept, (Note.of("layout.headless", said),))
 
 
 def settle(
@@ -301,7 +316,7 @@ def _names(
 
 def _invalid(code: str, zh: str, en: str, **where: int) -> Invalid:
     remedy = Text(
-        "请改正表头，或在配方中指明表头所在的行（header_rows）。",
-        "Correct the header, or name its rows in a recipe (header_rows).",
+        "请改正表头，或在配方中指明表头所在的行（header_rows；没有表头写 0）。",
+        "Correct the header, or name its rows in a recipe (header_rows; 0 if there is none).",
     )
     return Invalid(code, Text(zh, en), remedy, where)

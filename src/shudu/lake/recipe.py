@@ -10,7 +10,8 @@ from shudu.policy.types import Text
 
 # Reasons with which a row's cells are handed over in the order of the columns, with what is too many at the end.
 PLACED = ("row.width", "row.digits", "row.formula")
-Rows = Annotated[int, Field(ge=1, le=1_000_000)]
+NO_HEADER = (0,)
+Rows = Annotated[int, Field(ge=0, le=1_000_000)]
 Short = Annotated[str, Field(max_length=200)]
 
 
@@ -34,8 +35,9 @@ class ColumnRecipe(BaseModel):
 class Recipe(BaseModel):
     """How to read a file. Every field that is empty is found out from the file.
 
-    `member` is a file inside a ZIP; `table` a sheet, a table or a layer; `header_rows` counts the file's rows from 1;
-    `crs` is the coordinate system of geometry, and `moved_from` the one it was converted from.
+    `member` is a file inside a ZIP; `table` a sheet, a table or a layer; `header_rows` counts the file's rows from 1,
+    a 0 alone says that there is no header; `crs` is the coordinate system of geometry, and `moved_from` the one it was
+    converted from; with `keep_totals` rows of sums are data.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -50,6 +52,7 @@ class Recipe(BaseModel):
     columns: Annotated[tuple[ColumnRecipe, ...], Field(max_length=1_000)] = ()
     crs: Annotated[str, Field(max_length=40)] = ""
     moved_from: Annotated[str, Field(max_length=40)] = ""
+    keep_totals: bool = False
 
     @property
     def empty(self) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -17,9 +17,10 @@ import duckdb
 
 from shudu.policy.types import Invalid, ShuduError, Text
 
-from . import arrival, calendars, ingest, layout
-from .coltypes import GENEROUS
-from .csvscan import row_of
+from . import arrival, calendars, doubts, ingest, layout
+from .coltypes import GENEROUS, quoted
+from .csvscan import row_of, rows_of
+from .engine import parquet
 from .formats import DELIMITERS, HEAD_BYTES, delimiter_of, encoding_of
 from .landing import declared, described, spelled_notes
 from .recipe import ColumnRecipe, Note, Reading, Recipe, Report
@@ -29,6 +30,7 @@ from .units import units_of
 
 LARGE = 256 << 20  # bytes above which a strict refusal is not looked at a second time
 _LOOK = _TAIL = 1 << 16
+_NAMED = 1_000_000  # rows beyond which a note does not name them: they would have to be counted one by one
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,9 @@ def plan(file: ingest.Held, reading: Reading) -> Plan:
         return slow  # by what stands below, which may be cut off here, that way decides whether it is a row of units
     if found.header_rows != (1,) or found.names != opened.names or found.kept != tuple(range(len(opened.names))):
         return slow
-    if _ends_with_more(tail.decode("utf-8", "ignore"), delimiter, len(opened.names)):
+    if not told.keep_totals and any(layout.is_total(record) for record in records[1:]):
+        return slow
+    if _ends_with_more(tail.decode("utf-8", "ignore"), delimiter, len(opened.names), totals=not told.keep_totals):
         return slow
     columns = tuple(
         ColumnRecipe(source=source, name=name, unit=unit)
@@ -104,6 +108,7 @@ def plan(file: ingest.Held, reading: Reading) -> Plan:
     cells = (pair for record in records[1:] for pair in zip(opened.names, record, strict=False))
     seen = ((name, calendars.strange(cell)) for name, cell in cells)
     notes = (*notes, *(calendars.note(code, name) for name, code in dict.fromkeys(seen) if code))
+    notes = (*notes, *found.notes)
     recipe = told.model_copy(
         update={
             "format": "csv", "encoding": encoding, "delimiter": delimiter, "header_rows": (1,), "columns": columns,
@@ -116,11 +121,11 @@ def _records(text: str, delimiter: str) -> Iterator[list[str]]:
     return csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
 
 
-def _ends_with_more(tail: str, delimiter: str, columns: int) -> bool:
-    """Do the last rows look like totals or notes? Then the careful way puts them aside."""
+def _ends_with_more(tail: str, delimiter: str, columns: int, *, totals: bool) -> bool:
+    """Do the last rows look like totals, where these are no data, or notes? Then the careful way puts them aside."""
     for line in tail.splitlines()[-5:]:
         cells = [cell.strip('" ') for cell in line.split(delimiter)]
-        if layout.is_total(cells) or layout.is_note(cells, columns):
+        if (totals and layout.is_total(cells)) or layout.is_note(cells, columns):
             return True
     return False
 
@@ -165,11 +170,21 @@ def store(
     if plan is None:
         return stored
     columns = tuple(described(column, each) for column, each in zip(plan.recipe.columns, written.spelled, strict=True))
-    report = Report(
-        rows_in=written.rows,
-        rows_out=written.rows,
-        notes=(*calendars.still(plan.notes, columns), *spelled_notes(columns)),
-    )
+    notes = [*calendars.still(plan.notes, columns), *spelled_notes(columns)]
+    if not plan.typing.declared:
+        table = doubts.Table(
+            parquet([files / arrival.TABLE], encrypted=encrypted, options=", file_row_number = true"),
+            {number: quoted(column.name) for number, column in enumerate(written.columns)},
+            "file_row_number",
+            lambda indexes: _rows_at(source, indexes),
+        )
+        notes += doubts.doubts(connection, table, dict(enumerate(columns)), source.delimiter)
+    report = Report(rows_in=written.rows, rows_out=written.rows, notes=tuple(notes))
     recipe = plan.recipe.model_copy(update={"columns": columns})
     stored = replace(stored, recipe=recipe.model_dump(mode="json"), report=report.model_dump(mode="json"))
     return finish(stored, row_at) if finish else stored
+
+
+def _rows_at(source: ingest.Source, indexes: Sequence[int]) -> list[int]:
+    with source.path.open("rb") as file:
+        return rows_of(file, [each for each in indexes if each < _NAMED], len(source.names), source.delimiter)

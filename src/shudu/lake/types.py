@@ -15,9 +15,11 @@ from .coltypes import quoted as quoted
 from .formats import DELIMITERS as DELIMITERS
 from .formats import NAMES as NAMES
 from .geodesy import SHIFTED as SHIFTED
+from .kinds import SPELLED as SPELLED
 from .masks import PRESETS as PRESETS
 from .masks import Mask as Mask
 from .masks import stricter as stricter
+from .recipe import NO_HEADER as NO_HEADER
 from .recipe import PLACED as PLACED
 from .recipe import Aside as Aside
 from .recipe import ColumnRecipe as ColumnRecipe

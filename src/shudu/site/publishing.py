@@ -199,10 +199,13 @@ def _page(
         ],
         "most_columns": rereading.MOST_COLUMNS,
         "keys": [("", "—"), *((one.name, one.name) for one in (looked.found.recipe.columns if looked.found else ()))],
+        "doubts": rereading.doubts(looked.found) if looked.found else [],
+        "notes": [note for note in notes if note.code not in rereading.DOUBTS],
         "stopping": stopping,
         "passed_over": passed_over,
         "here": request.path,
         "leave": rereading.LEAVE,
+        "keep_totals": rereading.TOTALS,
         "typed": [name for name in FIELDS if not asset],
         **rereading.options(is_chinese(), looked.found, files, tables, asked is not None),
         **choices(),
@@ -241,7 +244,8 @@ def _typed_so_far(request: HttpRequest, draft: Draft) -> Draft:
 
 
 def _reading(request: HttpRequest, asset: catalog.Asset | None) -> Reading:
-    told = rereading.reading({name: str(request.POST.get(name, "")) for name in request.POST})
+    form = {name: str(request.POST.get(name, "")) for name in request.POST}
+    told = rereading.reading(rereading.pressed(form, form["as"]) if form.get("as") else form)
     if asset is None or told.recipe.columns or told.recipe.empty:
         return told
     # Laid out in another way, the columns of the next version are still those of the table.

@@ -11,7 +11,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from shudu.lake.types import DELIMITERS, SHIFTED, SPELLINGS, Aside, ColumnRecipe, Note, Reading, Recipe, Understood
+from shudu.lake.types import (
+    DELIMITERS,
+    NO_HEADER,
+    SHIFTED,
+    SPELLINGS,
+    Aside,
+    ColumnRecipe,
+    Note,
+    Reading,
+    Recipe,
+    Understood,
+)
 from shudu.policy.types import Text
 
 from . import words
@@ -20,6 +31,8 @@ from .forms import typed, wrong
 MOST_COLUMNS = 100  # a form of more is no longer one
 LEAVE = "leave"
 MAPS = ("geojson", "gpkg", "shapefile")
+DOUBTS = ("layout.data", "value.almost", "value.merged", "value.comma")
+HEADLESS, TOTALS = "headless", "totals"
 CELLS = ("xlsx", "xls", "ods")
 _ROWS = re.compile(r"\s*(\d{1,6})\s*(?:[-–~至]\s*(\d{1,6})\s*)?")
 _NULLS = re.compile("[、,，]")
@@ -67,6 +80,7 @@ def reading(form: Mapping[str, str]) -> Reading:
         columns=columns,
         crs=form.get("crs", "").strip(),
         moved_from=form.get("moved_from", ""),
+        keep_totals=form.get("totals") == "keep",
     )
     return typed(Reading, sheet=form.get("sheet", ""), tolerant=tolerant, recipe=recipe)
 
@@ -82,6 +96,7 @@ def filled(told: Reading, found: Understood | None) -> dict[str, str]:
         "header_rows": _rows_said(recipe.header_rows),
         "crs": recipe.crs,
         "moved_from": recipe.moved_from,
+        "totals": "keep" if recipe.keep_totals else "",
         "tolerant": "yes" if told.tolerant else "no",
     }
     form["laid_out"] = _laid_out(form)
@@ -114,6 +129,46 @@ def rows(told: Reading, found: Understood | None) -> list[Row]:
             )
         )
     return made
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A note about how a file was read that only its owner can settle, and what one press settles it by."""
+
+    note: Note
+    press: str  # "" where the form cannot
+    kind: Text | None  # what a column is then read as
+
+    @property
+    def aside(self) -> bool:
+        """Does pressing put rows aside?"""
+        return self.note.code == "value.almost"
+
+
+def doubts(found: Understood) -> list[Doubt]:
+    """What the form offers to settle with one press."""
+    numbers = {column.name: number for number, column in enumerate(found.recipe.columns)}
+    made = []
+    for note in (note for note in found.notes if note.code in DOUBTS):
+        if note.code == "layout.data":
+            made.append(Doubt(note, HEADLESS, None))
+            continue
+        number, kind = numbers.get(note.where["column"], MOST_COLUMNS), note.where.get("type", "VARCHAR")
+        shown = len(numbers) <= MOST_COLUMNS and number < len(numbers)
+        press = ":".join((str(number), kind, "、".join(note.where.get("nulls", ())))) if shown else ""
+        made.append(Doubt(note, press, words.SPELLED.get(kind)))
+    return made
+
+
+def pressed(form: Mapping[str, str], press: str) -> dict[str, str]:
+    """The form as it is once such a button was pressed."""
+    if press == HEADLESS:
+        return {**form, "header_rows": _rows_said(NO_HEADER)}
+    if press == TOTALS:
+        return {**form, "totals": "keep"}
+    number, kind, nulls = [*press.split(":", 2), "", ""][:3]
+    more = {f"type-{number}": kind, f"nulls-{number}": nulls}
+    return {**form, **more, **({} if kind == "VARCHAR" else {"tolerant": "yes"})}
 
 
 def digest(one: Reading) -> str:
@@ -170,6 +225,11 @@ def options(
         offered["encodings"] = [by_itself, *((code, said(text)) for code, text in words.ENCODINGS.items())]
         offered["delimiters"] = [by_itself, *((code, said(text)) for code, text in DELIMITERS.items())]
     offered["headed"] = format_ in ("csv", *CELLS) or (found is None and not choosing)
+    if offered["headed"]:
+        offered["totals"] = [
+            ("", said(Text("不收：它们不是数据", "leave them out: they are no data"))),
+            ("keep", said(Text("当作数据收入", "take them as data"))),
+        ]
     if format_ in MAPS:
         none = ("", said(Text("没有加偏", "not shifted")))
         offered["shifts"] = [none, *((name, name) for name in SHIFTED)]
@@ -211,10 +271,16 @@ def _header_rows(said: str) -> tuple[int, ...]:
     """`3` or `3-4`, rows as the file counts them; nothing: found out from the file."""
     if not said.strip():
         return ()
+    if said.strip() == "0":
+        return NO_HEADER
     found = _ROWS.fullmatch(said)
     first, last = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
     if not 1 <= first <= last < first + 10:
-        raise wrong("header_rows", "表头写成一行或连着的几行，例如 3 或 3-4。", "Write a row or some, like 3 or 3-4.")
+        raise wrong(
+            "header_rows",
+            "表头写成一行或连着的几行，例如 3 或 3-4；没有表头写 0。",
+            "Write a row or some, like 3 or 3-4; 0 if there is none.",
+        )
     return tuple(range(first, last + 1))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html.parser import HTMLParser
 from io import BytesIO
 from typing import Any
@@ -81,7 +82,7 @@ def test_what_was_understood_is_published_as_it_was_shown(town: Town) -> None:
     page = shown(town, place)
     for words in ("CSV 文本", "UTF-8", "逗号", "第 1 行", "编号", "登记日期", "暂无", 'value="登记"'):
         assert words in page, words
-    assert "没有发现" in page  # a column with an impossible day is text
+    assert "“登记日期”列有 2 个值可读作“日期" in page  # a column with an impossible day is text, and that is said
     check_languages(town.clients["provider"], place, (*HAN_NAMES, "编号", "登记日期", "登记"))
     assert Asset.objects.count() == 2, "nothing is published yet"
     leads = send(town, place, "publish", entity_key="编号")["Location"]
@@ -123,6 +124,47 @@ def test_a_correction_is_shown_before_it_counts(town: Town) -> None:
     assert "1 行没有收入" in page
     assert reverse("correction", args=[version.id]) in page
     assert before["seen"] != ""
+
+
+def test_a_column_that_is_nearly_of_a_type_takes_it_by_one_press(town: Town) -> None:
+    place = look(town, LIST, key="a", title="登记")
+    page = shown(town, place)
+    assert "另外 1 个不是（第 4 行）" in page
+    press = re.findall(r'name="as" value="([^"]+)"', page)
+    assert press == ["1:date:"]
+    send(town, place, "look", **{"as": press[0]})
+    page = shown(town, place)
+    assert (Fields(page).sent["type-1"], Fields(page).sent["tolerant"]) == ("date", "yes")
+    assert 'name="as"' not in page, "it is settled"
+    version = version_of(last_of(send(town, place, "publish", entity_key="编号")["Location"]))
+    assert [one["type"] for one in version.columns] == ["VARCHAR", "DATE", "DOUBLE", "BOOLEAN"]
+    assert (version.rows, version.report["reasons"]) == (2, {"row.value": 1})
+
+
+def test_codes_that_became_one_number_are_made_text_by_one_press(town: Town) -> None:
+    place = look(town, "节,名\n1.1,甲\n1.10,乙\n", key="a", title="目录")
+    page = shown(town, place)
+    assert "如 1.1 与 1.10" in page
+    check_languages(town.clients["provider"], place, (*HAN_NAMES, "节", "名", "目录", "甲", "乙"))
+    send(town, place, "look", **{"as": re.findall(r'name="as" value="([^"]+)"', page)[0]})
+    version = version_of(last_of(send(town, place, "publish")["Location"]))
+    assert [one["type"] for one in version.columns] == ["VARCHAR", "VARCHAR"]
+
+
+def test_a_header_that_is_data_and_totals_that_are_data_are_taken_by_one_press(town: Town) -> None:
+    place = look(town, "张三,12\n李四,13\n合计,25\n", key="a", title="年龄")
+    page = shown(town, place)
+    assert "第 1 行读作了表头" in page
+    check_languages(town.clients["provider"], place, (*HAN_NAMES, "张三", "李四", "合计", "年龄"))
+    for press in ("headless", "totals"):
+        assert f'name="as" value="{press}"' in page
+        send(town, place, "look", **{"as": press})
+        page = shown(town, place)
+        assert f'name="as" value="{press}"' not in page
+    sent = Fields(page).sent
+    assert (sent["header_rows"], sent["totals"], sent["name-1"]) == ("0", "keep", "列2")
+    version = version_of(last_of(send(town, place, "publish")["Location"]))
+    assert (version.rows, [one["type"] for one in version.columns]) == (3, ["VARCHAR", "BIGINT"])
 
 
 def test_corrections_can_be_undone_and_the_upload_given_up(town: Town) -> None:

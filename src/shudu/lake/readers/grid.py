@@ -11,7 +11,7 @@ from shudu.policy.types import Invalid, Text
 
 from .. import calendars, layout
 from ..layout import Layout
-from ..recipe import PLACED, ColumnRecipe, Note, Recipe
+from ..recipe import NO_HEADER, PLACED, ColumnRecipe, Note, Recipe
 from ..units import Cells
 from .port import Batcher, Finish, Request
 
@@ -58,8 +58,10 @@ class Grid:
             elif _is_of_a_cell(cells):
                 seen.append((number, _whole(raw, cells)))
         told = self._request.reading.recipe.header_rows
-        if told:
-            filled = dict(seen)
+        filled = dict(seen)
+        if told == NO_HEADER and any(any(cells) for _, cells in seen):
+            found = layout.without_header(filled, ragged=self._ragged)
+        elif told and told != NO_HEADER:
             found = layout.settle(told, filled, list(filled), self._spans, tolerant=tolerant, ragged=self._ragged)
         elif not any(any(cells) for _, cells in seen):
             raise next(iter(wrong.values()), _empty())
@@ -133,8 +135,12 @@ class Grid:
 
     def _no_data(self, number: int, cells: Cells) -> Invalid | None:
         first = next((cell for cell in cells if cell), "")
-        if first and len(first) <= 14 and layout.is_total(cells):
-            return aside("total", "合计行", "a row of totals", number)
+        if first and len(first) <= 14 and not self._request.reading.recipe.keep_totals and layout.is_total(cells):
+            kept = Text(
+                "如果它是数据，请在配方中写明合计行也收入（keep_totals）。",
+                "If it is data, say in the recipe that rows of totals are taken (keep_totals).",
+            )
+            return aside("total", "合计行", "a row of totals", number, kept)
         if first and len(first) <= 500 and layout.is_note(cells, self._known.width):
             return aside("note", "表下的说明", "a note below the table", number)
         return None
@@ -164,11 +170,14 @@ def _whole(cells: Cells, problem: Invalid) -> Cells:
     return [*cells[:at], cells[at] or "=", *cells[at + 1 :]] if at < len(cells) else cells
 
 
-def aside(kind: str, zh: str, en: str, row: int) -> Invalid:
+CHANGE = Text("如果它是数据，请改动这一行开头的文字。", "If it is data, change the words it begins with.")
+
+
+def aside(kind: str, zh: str, en: str, row: int, remedy: Text = CHANGE) -> Invalid:
     return Invalid(
         f"row.aside.{kind}",
         Text(f"第 {row} 行是{zh}，不是数据，没有收入表中。", f"Row {row} is {en}, no data: it was left out."),
-        Text("如果它是数据，请改动这一行开头的文字。", "If it is data, change the words it begins with."),
+        remedy,
         {"row": row},
     )
 
