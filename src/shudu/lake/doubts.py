@@ -135,7 +135,7 @@ def _nearly_all(name: str, kind: str, fit: int, misfit: int, rows: list[int], nu
     text = Text(
         f"“{name}”列有 {fit:,} 个值可读作“{said.zh}”，{zh}，所以整列存为文本。"
         "请改正这些值；或把这一列定为该类型并用宽松读取，不合的行便搁置成更正清单。本来就是文字或编号的，不必改。",
-        f"In the column “{name}”, {fit:,} values can be read as {said.en} and {en}, so the whole column is text."
+        f"In the column “{name}”, {fit:,} values can be read as “{said.en}” and {en}, so the whole column is text."
         " Correct these; or give the column that type and read tolerantly: the rows that do not fit become a list to"
         " correct. If it holds text or codes, leave it.",
     )
