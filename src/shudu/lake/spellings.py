@@ -35,8 +35,8 @@ _DATE = r"([0-9]{4})(?:年|/|-|\.)([0-9]{1,2})(?:月|/|-|\.)([0-9]{1,2})日?"
 _CLOCK = r"(?:[ T]*([0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?))?"
 _ISO = rf"regexp_replace({_N}, '^{_DATE}$', '\1-\2-\3')"
 _MOMENT = rf"rtrim(regexp_replace({_N}, '^{_DATE}{_CLOCK}$', '\1-\2-\3 \4'))"
-# Years outside these are version numbers, or a calendar that is not ours.
-_YEAR = f"{_N}[1:2] IN ('18', '19', '20', '21')"
+# Years outside these are version numbers, or a calendar that is not ours; but 9999-12-31 is a day wherever it stands.
+_YEAR = f"({_N}[1:2] IN ('18', '19', '20', '21') OR $c LIKE '____-__-__%')"
 # 二〇二四年十月十五日: the tens become digits first, and then every numeral is one.
 _HAN = "一二三四五六七八九"
 _ZERO = "〇○◯零"
