@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from django.db import transaction
 from shudu.catalog import actions as catalog
 from shudu.catalog import queries as assets
 from shudu.catalog.types import PublishTable
-from shudu.collect import actions, queries, received
+from shudu.collect import actions, gates, queries, received
 from shudu.collect.header import BatchHeader
 from shudu.collect.models import Batch
 from shudu.collect.refusals import WORDS, Refusal
@@ -144,6 +145,34 @@ def test_each_way_of_being_wrong_is_refused_and_kept_once(desk: Desk, code: Refu
     assert len(assets.versions_of(desk.asset.id)) == before
     assert events("batch.refused") == 1
     assert desk.accept(desk.header()).state == "accepted", "a refused batch leaves its number free"
+
+
+@pytest.mark.parametrize(
+    ("collected", "changed", "code"),
+    [
+        ("2026-12-31T15:59:59Z", {"channel": "purchase", "collection": {"licensed_until": "2026-12-31"}}, ""),
+        (
+            "2026-12-31T16:00:00Z",
+            {"channel": "purchase", "collection": {"licensed_until": "2026-12-31"}},
+            "batch.licence",
+        ),
+        ("2027-01-05T15:59:59Z", {"channel": "sensor"}, ""),
+        ("2027-01-05T16:00:00Z", {"channel": "sensor"}, "batch.calibration"),
+        ("2027-01-05T23:00:00+14:00", {"channel": "sensor"}, ""),
+        ("2026-01-04T16:00:00Z", {"channel": "sensor"}, ""),
+        ("0001-01-01T00:00:00+08:00", {"channel": "sensor"}, "batch.calibration"),
+    ],
+)
+def test_days_are_shanghai_s(desk: Desk, collected: str, changed: dict[str, Any], code: str) -> None:
+    told = desk.header(collected_at=collected, **changed)
+    now = max(told.collected_at, datetime(2026, 3, 1, tzinfo=UTC))
+    how: dict[str, Any] = {"level": desk.asset.level, "schema_version": 1, "now": now}
+    if not code:
+        gates.check(told, **how)
+        return
+    with pytest.raises(ShuduError) as caught:
+        gates.check(told, **how)
+    assert caught.value.code == code
 
 
 @pytest.mark.parametrize("text", ["", "no,place,value\n3,锦江\n4,成华,6,7\n", "no,place\n3,锦江\n", "\x00\x01\x02\n"])
