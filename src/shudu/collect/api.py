@@ -14,7 +14,7 @@ from shudu.catalog import queries as assets
 from shudu.catalog.types import PublishTable, PublishVersion, TableFields, VersionFields
 from shudu.lake.types import Mode
 from shudu.policy.api import Call, Moment, Page, Paging, Said, named, page
-from shudu.policy.types import Invalid, Text, Via
+from shudu.policy.types import Invalid, Text, Via, not_found
 
 from . import actions, queries
 from .databases import feeds as feeds
@@ -69,6 +69,9 @@ class PublishedUpload(BaseModel):
 
 
 def _answer(response: HttpResponse, row: UploadRow) -> Upload:
+    """As it stands; of one whose bytes are gone there is no offset to go on from."""
+    if row.state not in UploadRow.KEPT:
+        return Upload.of(row)
     response["Upload-Offset"] = str(row.offset)
     response["Upload-Length"] = str(row.size)
     response["Upload-Complete"] = "?1" if row.offset == row.size else "?0"
@@ -98,8 +101,11 @@ def create_upload(request: Call, response: HttpResponse, body: CreateUpload) -> 
 
 @uploads.get("/{upload}", response=Upload, **named("查看上传", "An upload"))
 def get_upload(request: Call, response: HttpResponse, upload: str) -> Upload:
-    """`HEAD` tells where to go on: `Upload-Offset`, `Upload-Length`, `Upload-Complete`."""
-    return _answer(response, queries.upload(request.auth, upload))
+    """`HEAD` tells where to go on: `Upload-Offset`, `Upload-Length`, `Upload-Complete`; 404 when its bytes are gone."""
+    row = queries.upload(request.auth, upload)
+    if request.head and row.state not in UploadRow.KEPT:
+        raise not_found("上传", "upload", upload)
+    return _answer(response, row)
 
 
 _BYTES: dict[str, Any] = {

@@ -99,6 +99,8 @@ def test_an_erased_version_takes_the_upload_it_was_made_of_along(market: Market)
         pass
     assert not bytes_of.exists()
     assert [who.get(f"/uploads/{upload}")["state"] for upload in (kept, gone)] == ["complete", "removed"]
+    assert [who.call("HEAD", f"/uploads/{upload}").status_code for upload in (kept, gone)] == [200, 404]
+    assert "Upload-Offset" not in who.call("GET", f"/uploads/{gone}")
 
 
 def test_a_broken_file_is_refused_and_gone(market: Market) -> None:
@@ -108,6 +110,7 @@ def test_a_broken_file_is_refused_and_gone(market: Market) -> None:
         append(who, upload, 0, TABLE)
         assert who.refused(422, "POST", f"/uploads/{upload}/complete")["code"] == "upload.digest"
         assert who.get(f"/uploads/{upload}")["state"] == "spoiled"
+        assert who.call("HEAD", f"/uploads/{upload}").status_code == 404
         assert not queries.bytes_of(Upload.objects.get(pk=upload)).exists()
         assert who.refused(409, "POST", f"/uploads/{upload}/complete")["where"]["state"] == "spoiled"
 
