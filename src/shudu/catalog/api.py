@@ -472,6 +472,7 @@ def submit_corrections(request: Call, version: str, file: File[UploadedFile]) ->
 
 @versions.delete("/{version}", response=Version, **named("删除版本内容", "Erase a version's files"))
 def erase_version(request: Call, version: str) -> Version:
-    """Everywhere; digests and a tombstone stay."""
+    """Digests and a tombstone stay. What buyers got under agreements stands until these are revoked, as their terms
+    say; later versions keep their rows."""
     row = queries.version(request.auth, version)
     return Version.of(actions.erase(request.auth, row.id, idempotency_key=request.idempotency_key))

@@ -436,7 +436,10 @@ def erase(
     json: Json = False,
     key: Key = None,
 ) -> None:
-    """Erase a version's files everywhere; digests and a tombstone stay."""
+    """Erase a version's files here and what was made ready of them; digests and a tombstone stay.
+
+    What buyers got under agreements stands until these are revoked, as their terms say; later versions keep their rows.
+    """
     with session(home, as_, json) as current:
         from shudu.catalog import actions
 
