@@ -13,7 +13,7 @@ from shudu.policy import clock, locks
 from shudu.policy.actions import action, part_of_action, record, record_nothing, require
 from shudu.policy.events import Event
 from shudu.policy.permissions import Permission
-from shudu.policy.types import Actor, Conflict, Text
+from shudu.policy.types import Actor, Conflict, Text, Via
 from shudu.runs import actions as runs
 from shudu.runs.types import StartRun
 
@@ -168,7 +168,8 @@ def bind(actor: Actor, feed_id: str, asset_id: str) -> Feed:
 @part_of_action
 def _start(actor: Actor, row: Feed) -> None:
     """Queue a run of a feed, and say when the next falls due."""
-    run = runs.start(actor, StartRun(COLLECTION, row.owner, COLLECTION, (), params={"feed": row.id}))
+    params = {"feed": row.id, "by_hand": actor.via != Via.WORKER}
+    run = runs.start(actor, StartRun(COLLECTION, row.owner, COLLECTION, (), params=params))
     row.run = run.id
     minutes = row.rule["every_minutes"]
     row.due = clock.now() + timedelta(minutes=minutes) if minutes else None

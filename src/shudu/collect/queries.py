@@ -18,7 +18,7 @@ from shudu.catalog import queries as catalog
 from shudu.catalog.queries import Asset, Version
 from shudu.config.options import Options
 from shudu.lake import queries as lake
-from shudu.lake.types import EVERYTHING, Place, quoted
+from shudu.lake.types import EVERYTHING, Mode, Place, quoted
 from shudu.ledger.types import VerifierKey
 from shudu.policy import clock
 from shudu.policy.permissions import Permission
@@ -410,9 +410,43 @@ def beyond(row: Feed, base: Version | None) -> reaching.Beyond | None:
 
 
 def latest_edge(row: Feed) -> str:
-    """The digest of the rows at a feed's watermark, as its latest run that came to its end read them."""
+    """The digest of the rows at a feed's watermark, as its latest run that came to its end read them.
+
+    Empty where the newest version may hold them no more: what that run led to was erased, withdrawn or restored over.
+    """
     run = runs.latest_closed("collection", row.owner, feed=row.id)
-    return str(run.done.get("fetch", {}).get("edge", "")) if run else ""
+    if run is None:
+        return ""
+    read = run.done.get("fetch", {})
+    led_to = read["base"] if read.get("same") else runs.versions_made([run.id]).get(run.id)
+    for version in catalog.versions_of(row.asset):
+        live = version.state == Version.State.LIVE
+        if version.id == led_to:
+            return str(read.get("edge", "")) if live else ""
+        if live and version.change.get("mode") not in (Mode.APPEND, Mode.UPSERT):
+            return ""
+    return ""
+
+
+def refuse_to_refill(row: Feed, base: Version, by_hand: bool) -> None:
+    """Raises Conflict `feed.erased` where the version a feed would go on from was erased: only somebody who asks for it
+    reads its rows in again."""
+    newer = (each for each in catalog.versions_of(row.asset) if each.number > base.number)
+    if by_hand or all(each.state != Version.State.ERASED for each in newer):
+        return
+    run = runs.latest_closed("collection", row.owner, feed=row.id)
+    read = run.done.get("fetch", {}) if run else {}
+    if read.get("same") and read["base"] == base.id:
+        return  # what was erased did not come from here, or somebody asked and there was nothing to read in
+    raise Conflict(
+        "feed.erased",
+        Text(
+            "最新版本已被删除，自动刷新会把其中的数据重新读入，因此没有刷新。",
+            "The newest version was erased. A refresh by itself would read its rows in again, so it did not.",
+        ),
+        Text("如来源库中已处理妥当，请手动刷新一次。", "Once the source is as it should be, refresh it once by hand."),
+        {"feed": row.id},
+    )
 
 
 def due(limit: int = 20) -> list[Feed]:

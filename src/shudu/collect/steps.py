@@ -37,6 +37,8 @@ def fetch(work: Work) -> Mapping[str, Any]:
             Text("请先恢复一个版本，或重新设立供数。", "Restore a version first, or open a feed anew."),
             {"asset": feed.asset},
         )
+    if base is not None:
+        queries.refuse_to_refill(feed, base, bool(work.params.get("by_hand")))
     beyond = queries.beyond(feed, base)
     folder = queries.work_folder(work.run)
     shutil.rmtree(folder, ignore_errors=True)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from shudu.catalog import actions as assets
 from shudu.catalog import queries as catalog
 from shudu.collect import actions, handlers, queries
 from shudu.collect.models import Feed
@@ -147,6 +148,56 @@ def test_what_is_due_is_refreshed_and_a_failure_stops_nothing(
     while Worker().tick():
         pass
     assert rows(gone)[3] == "丙", "the next one mends it"
+
+
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+@pytest.mark.parametrize("mode", [{"mode": "append", "watermark": "id"}, {"mode": "upsert", "watermark": "changed"}])
+def test_what_was_erased_is_read_in_again_only_by_hand(
+    database: Database, market: Market, people: str, clock: Any, mode: dict[str, str]
+) -> None:
+    feed = opened(database, market, **mode, every_minutes=60)
+
+    def due() -> Any:
+        clock.advance(minutes=61)
+        handlers.refresh_due()
+        while Worker().tick():
+            pass
+        return queries.standing(queries.feed_row(feed.id))["error"]
+
+    database.do("INSERT INTO people VALUES (3, '丙', '2026-03-05 08:00:00')")
+    assert due() is None
+    assert versions(feed) == 2
+    newest = catalog.latest(feed.asset)
+    assert newest is not None
+    assets.erase(market.provider, newest.id)
+    assert due()["code"] == "feed.erased"
+    assert due()["code"] == "feed.erased"
+    assert rows(feed) == {1: "甲", 2: "乙"}
+    database.do("DELETE FROM people WHERE id = 3")
+    assert queries.standing(refreshed(market, feed))["error"] is None
+    assert due() is None, "somebody asked, and there was nothing to read in"
+    assert rows(feed) == {1: "甲", 2: "乙"}
+    database.do("INSERT INTO people VALUES (4, '丁', '2026-03-05 08:00:00')")
+    assert due() is None
+    assert rows(feed) == {1: "甲", 2: "乙", 4: "丁"}
+
+
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+@pytest.mark.parametrize("mode", [{"mode": "append", "watermark": "id"}, {"mode": "upsert", "watermark": "changed"}])
+def test_after_a_restore_it_goes_on_from_there(
+    database: Database, market: Market, people: str, mode: dict[str, str]
+) -> None:
+    feed = opened(database, market, **mode)
+    first = catalog.latest(feed.asset)
+    assert first is not None
+    database.do("UPDATE people SET changed = '2026-03-05 08:00:00'")
+    database.do("INSERT INTO people VALUES (3, '丙', '2026-03-05 08:00:00')")
+    assert rows(refreshed(market, feed)) == {1: "甲", 2: "乙", 3: "丙"}
+    assets.restore(market.provider, first.id)
+    assert rows(feed) == {1: "甲", 2: "乙"}
+    assert rows(refreshed(market, feed)) == {1: "甲", 2: "乙", 3: "丙"}
+    made = versions(feed)
+    assert versions(refreshed(market, feed)) == made
 
 
 def test_a_feed_is_its_owners(database: Database, market: Market, people: str) -> None:
