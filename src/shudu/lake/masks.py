@@ -46,6 +46,19 @@ class Preset:
     kept: str
 
 
+# An address keeps the divisions it begins with, down to 街道, 镇 or 乡; one that begins with none keeps nothing. What
+# looks like a division behind a road or a number may be the shop downstairs, so the name of one is of Han characters
+# without those of roads, houses and shops. 小区, and 东区 or 二区 behind a longer name, are estates.
+_SIGNS = "路街道巷弄号栋幢座楼室单层院园苑组队超饭餐馆旁侧附"
+_NAME = rf"[^\P{{Han}}省市县区旗盟{_SIGNS}]"
+_LAST = rf"[^\P{{Han}}省市县区旗盟{_SIGNS}小社校厂库片业宅属墅住活舍东西南北中一二三四五六七八九十]"
+_PROVINCE = rf"{_NAME}{{2,6}}?(?:省|自治区|特别行政区)"
+_CITY = rf"(?:内蒙古|新疆|黑龙江)?{_NAME}{{2,4}}?(?:市|地区|盟)|{_NAME}{{2}}州|{_NAME}{{2,10}}?自治州"
+_DISTRICT = rf"{_NAME}{{1,3}}{_LAST}区|(?:{_NAME}?[东西南北中]|路[桥南北]|道[里外]|[鼓钟]楼)区"
+_COUNTY = rf"{_NAME}{{1,12}}?(?:县|(?:开发|高新|族|新)区)|{_NAME}{{2,4}}?[市旗]"
+_TOWN = rf"{_NAME}{{2,6}}?(?:街道|镇|乡)"
+_DIVISIONS = rf"(?:{_PROVINCE})?(?:\s*(?:{_CITY}))?(?:\s*(?:{_DISTRICT}|{_COUNTY}))?(?:\s*{_TOWN})?"
+
 PRESETS: Mapping[Mask, Preset] = {
     Mask.NAME: Preset(Text("姓名", "name"), "张三丰", "张*", r"\s*(\S)[\s\S]+", r"\1*"),
     Mask.CITIZEN_ID: Preset(
@@ -60,10 +73,10 @@ PRESETS: Mapping[Mask, Preset] = {
         Text("银行卡号", "bank card"), "6222021234567891234", "622202******1234",
         r"([0-9]{6})[0-9]{6,9}([0-9]{4})", r"\1******\2",
     ),
-    # To the street, 街道 or 镇 or 乡; an address without one keeps its district, and one without either nothing.
     Mask.ADDRESS: Preset(
         Text("地址到街道", "address to the street"), "成都市武侯区桂溪街道天府大道中段666号", "成都市武侯区桂溪街道***",
-        r"(.{0,30}?(?:街道|镇|乡)|.{0,20}?[市州](?:.{1,10}?[区县市旗])?|.{1,10}?[区县旗]).*", rf"\1{WHOLE}",
+        # 成都市 before 场 is a market, 新乡 before 路 a road, and 镇 before 江 a city.
+        rf"\s*({_DIVISIONS})(?:[^路街巷弄场口江前花][\s\S]*)?", rf"\1{WHOLE}",
     ),
     Mask.EMAIL: Preset(
         Text("电子邮箱", "e-mail"), "alice@example.cn", "a***@", r"([^@\s])[^@\s]*@[^@\s]+", rf"\1{WHOLE}@"

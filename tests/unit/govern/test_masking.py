@@ -28,12 +28,12 @@ def engine() -> duckdb.DuckDBPyConnection:
 
 
 def mask(engine: duckdb.DuckDBPyConnection, preset: str, value: str | None) -> str | None:
-    table = pa.table({"值": pa.array([value], pa.string())})
-    engine.register("one", table)
-    answer = engine.execute(f"SELECT {masked('值', Mask(preset))} FROM one").fetchone()
-    assert answer is not None
-    found: str | None = answer[0]
-    return found
+    return masks(engine, preset, [value])[0]
+
+
+def masks(engine: duckdb.DuckDBPyConnection, preset: str, values: Sequence[str | None]) -> list[str | None]:
+    engine.register("them", pa.table({"值": pa.array(values, pa.string())}))
+    return [row[0] for row in engine.execute(f"SELECT {masked('值', Mask(preset))} FROM them").fetchall()]
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,36 @@ def mask(engine: duckdb.DuckDBPyConnection, preset: str, value: str | None) -> s
         ("bank_card", "6222 0212 3456 7891", WHOLE),
         ("address", "四川省成都市武侯区桂溪街道天府大道中段666号", "四川省成都市武侯区桂溪街道***"),
         ("address", "成都市武侯区天府大道中段666号", "成都市武侯区***"),
+        ("address", " 四川省 成都市 武侯区 桂溪街道 天府大道中段666号", f"四川省 成都市 武侯区 桂溪街道{WHOLE}"),
+        ("address", "新疆维吾尔自治区克拉玛依市独山子区大庆东路1号", f"新疆维吾尔自治区克拉玛依市独山子区{WHOLE}"),
+        ("address", "黑龙江齐齐哈尔市梅里斯达斡尔族区一号", f"黑龙江齐齐哈尔市梅里斯达斡尔族区{WHOLE}"),
+        (
+            "address",
+            "四川省凉山彝族自治州木里藏族自治县乔瓦镇新兴街5号",
+            f"四川省凉山彝族自治州木里藏族自治县乔瓦镇{WHOLE}",
+        ),
+        ("address", "镇江市京口区大市口街道中山东路3号", f"镇江市京口区{WHOLE}"),
+        ("address", "青羊区西御河街道人民中路1号", f"青羊区西御河街道{WHOLE}"),
+        ("address", "成都市\n武侯区", f"成都市\n武侯区{WHOLE}"),
+        ("address", "郫都区安德镇老街5号", f"郫都区安德镇{WHOLE}"),
+        ("address", "攀枝花市东区炳草岗大街1号", f"攀枝花市东区{WHOLE}"),
+        ("address", "重庆市渝中区解放碑街道民权路5号", f"重庆市渝中区解放碑街道{WHOLE}"),
+        ("address", "重庆市渝北区龙溪街道松牌路5号", f"重庆市渝北区龙溪街道{WHOLE}"),
+        ("address", "成都高新区天府五街200号", f"成都高新区{WHOLE}"),
+        ("address", "台州市路桥区银安街1号", f"台州市路桥区{WHOLE}"),
         ("address", "某处", WHOLE),
+        # Behind a road or a number nothing is a division.
+        ("address", "人民南路9号3栋201室（红旗超市楼上）", WHOLE),
+        ("address", "成都市武侯区春熙路8号1栋302室镇江饭店旁", f"成都市武侯区{WHOLE}"),
+        ("address", "春熙路8号1栋302室镇江饭店旁", WHOLE),
+        ("address", "成都市玉林路12号院3栋小区5单元", f"成都市{WHOLE}"),
+        ("address", "玉林小区5单元", WHOLE),
+        ("address", "成都市玉林小区5单元", f"成都市{WHOLE}"),
+        ("address", "翡翠城东区3栋", WHOLE),
+        ("address", "锦绣天地二区5栋", WHOLE),
+        ("address", "城市花园3栋", WHOLE),
+        ("address", "红旗超市楼上201", WHOLE),
+        ("address", "9号3栋201室 武侯区", WHOLE),
         ("email", "alice@example.cn", "a***@"),
         ("email", "not an address", WHOLE),
         ("plate", "川A12345", "川A**345"),
@@ -77,6 +106,50 @@ def test_whatever_is_written_a_mask_keeps_little(engine: duckdb.DuckDBPyConnecti
     assert left is not None
     assert "*" in left
     assert len(left.replace("*", "")) <= 10
+
+
+DIVISIONS = (
+    ("四川省", "成都市", "武侯区", "桂溪街道"),
+    ("", "成都市", "新都区", "斑竹园镇"),
+    ("四川省", "甘孜藏族自治州", "康定市", "姑咱镇"),
+    ("", "", "金堂县", "赵镇"),
+    ("", "北京市", "海淀区", ""),
+    ("", "", "", "安仁镇"),
+    ("", "", "", ""),
+)
+ROADS = ("人民南路", "天府大道中段", "镇江东路", "新乡街", "市场巷", "州城里弄", "县前街", "二环路北四段", "小市街")
+HOUSES = ("9号3栋201室", "12号院3栋5单元", "三号二幢五楼", "8-1-302", "8号A座")
+BEHIND = st.lists(
+    st.sampled_from(["（红旗超市楼上）", "镇江饭店旁", "小区", "玉林街道", "武侯区", "市", "乡", " 县", "三圣乡", "7"]),
+    max_size=4,
+)
+
+
+@given(BEHIND)
+@settings(max_examples=10, deadline=None)
+def test_of_an_address_nothing_is_left_from_the_road_on(engine: duckdb.DuckDBPyConnection, behind: list[str]) -> None:
+    places = [(parts, f"{road}{house}{''.join(behind)}") for parts in DIVISIONS for road in ROADS for house in HOUSES]
+    left = masks(engine, "address", ["".join(parts) + place for parts, place in places])
+    for (parts, place), shown in zip(places, left, strict=True):
+        assert shown in {"".join(parts[:most]) + WHOLE for most in range(len(parts) + 1)}, (parts, place)
+    numbered = masks(engine, "address", [house + road + "".join(behind) for road in ROADS for house in HOUSES])
+    assert set(numbered) == {WHOLE}
+
+
+@given(
+    st.lists(st.text("成都市武侯区镇乡县州省旗盟路街道巷号栋楼室小超1二A（ \n", max_size=30), min_size=1, max_size=50)
+)
+@settings(max_examples=30, deadline=None)
+def test_whatever_is_written_as_an_address_only_divisions_are_left(
+    engine: duckdb.DuckDBPyConnection, values: list[str]
+) -> None:
+    for value, left in zip(values, masks(engine, "address", values), strict=True):
+        assert left is not None
+        assert left.endswith(WHOLE)
+        kept = left.removesuffix(WHOLE)
+        assert value.lstrip().startswith(kept)
+        assert kept == "" or kept.endswith(("省", "市", "州", "地区", "盟", "县", "区", "旗", "街道", "镇", "乡"))
+        assert not set(kept.replace("街道", "")) & set("路街道巷号栋楼室超1A（"), "no sign of a road, a house or a shop"
 
 
 def test_every_kind_of_personal_column_has_a_usual_mask() -> None:
