@@ -77,7 +77,7 @@ def opened(found: Exposure | None, acknowledged_k: int | None) -> Decision:
             f" {found.records} records are easily told apart.",
         ),
         Text(
-            f"请遮盖或去掉其中的列，或按报告确认（acknowledged_k = {found.k}）。",
-            f"Mask or leave out some of these columns, or say it back (acknowledged_k = {found.k}).",
+            f"请遮盖或去掉其中的列，或照实填写最小一类的记录数 k：{found.k}。",
+            f"Mask or leave out some of these columns, or say the smallest class back (k): {found.k}.",
         ),
     )

@@ -51,7 +51,9 @@ def of(mistake: Mapping[str, Any]) -> Text:
         zh, both, en = str(mistake["msg"]).removeprefix("Value error, ").partition(" / ")
         return Text(zh, en) if both else Text("取值不可用", "its value cannot be used")
     context = mistake.get("ctx", {})
-    return Text(said.zh.format(**context), said.en.format(**context))
+    # What pydantic lists is joined in English.
+    listed = {name: str(value).replace("', '", "'、'").replace("' or '", "' 或 '") for name, value in context.items()}
+    return Text(said.zh.format(**listed), said.en.format(**context))
 
 
 def field_of(mistake: Mapping[str, Any]) -> str:

@@ -130,6 +130,9 @@ def _ways(column: Column, usual: Mask | None, sent: QueryDict) -> list[Way]:
 def _rows(sent: QueryDict, table: Offered) -> dict[str, Any]:
     """The columns as they are to be seen; one the form does not speak of stays behind."""
     asked = {column: sent.get(FIELD + column.name, OUT) for column in _shown(table, sent)}
+    if unknown := [column.name for column, way in asked.items() if way not in (OUT, CLEAR, *Mask)]:
+        named = f"“{unknown[0]}”"
+        raise wrong("masks", f"{named}列选了没有的提供方式。", f"There is no such way to offer the column {named}.")
     columns = tuple(column.name for column, way in asked.items() if way != OUT)
     if not columns:
         raise wrong("columns", "一列也没有提供。", "No column is offered.")

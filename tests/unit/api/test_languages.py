@@ -68,7 +68,13 @@ HAN = re.compile("[\u4e00-\u9fff]")
 def fine(text: Text) -> bool:
     # What stands in quotation marks is the caller's own, and codes are codes in both languages.
     zh, en = (re.sub("“[^”]*”", "", one) for one in (text.zh, text.en))
-    return bool(HAN.search(zh)) and not SENTENCE.search(zh) and not HAN.search(en) and bool(en.strip())
+    return (
+        bool(HAN.search(zh))
+        and not SENTENCE.search(zh)
+        and "' or '" not in zh
+        and not HAN.search(en)
+        and bool(en.strip())
+    )
 
 
 def said(make: Any, **values: Any) -> list[Text]:

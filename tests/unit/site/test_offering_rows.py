@@ -126,7 +126,8 @@ def test_a_small_k_is_said_back_as_at_the_command_line(owner: Client, market: Ma
     refused = owner.post(PLACE, sent(market), **ZH)
     assert refused.status_code == 403
     page = refused.content.decode()
-    assert "acknowledged_k = 1" in page
+    assert "照实填写最小一类的记录数 k：1。" in page
+    assert "acknowledged_k =" not in page
     assert "<dt>k</dt><dd>1</dd>" in page, "the report stands beside the refusal"
     assert chosen(page)["手机号"] == "mobile"
     for wrong, status in (("2", 403), ("eins", 400)):
@@ -180,8 +181,11 @@ def test_what_the_form_does_not_speak_of_stays_behind(owner: Client, market: Mar
     nothing = owner.post(PLACE, {**sent(market), **dict.fromkeys(AS, "out")}, **ZH)
     assert nothing.status_code == 400
     assert "一列也没有提供" in nothing.content.decode()
-    odd = owner.post(PLACE, sent(market, **{"as:region": "no-such-mask"}), **ZH)
-    assert odd.status_code == 400
+    for preview in ({}, {"preview": "1"}):
+        odd = owner.post(PLACE, sent(market, **{"as:region": "no-such-mask"}, **preview), **ZH)
+        assert odd.status_code == 400
+        assert "“region”列选了没有的提供方式。" in odd.content.decode()
+        assert "no-such-mask" not in odd.content.decode()
 
 
 def test_only_its_owner_is_shown_a_table_here(owner: Client, market: Market) -> None:
