@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictFloat, StrictInt, StrictStr
 
-from shudu.lake.types import Column, Condition, Mask, Op, Sensitivity, typed
+from shudu.lake.types import IDENTIFYING, Column, Condition, Mask, Op, typed
 from shudu.policy.types import Invalid, Text
 
 from .spans import Name, Span, conjunction
@@ -101,7 +101,7 @@ def spans_of(where: Iterable[Where], columns: Sequence[Column], key: str | None)
                 Text("请核对列名。", "Check the name."),
                 {"column": each.column},
             )
-        if column.name == key or column.sensitivity == Sensitivity.DIRECT_IDENTIFIER:
+        if column.name == key or column.sensitivity in IDENTIFYING:
             raise Invalid(
                 "rows.identifier",
                 Text(

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Literal
 
-from shudu.lake.types import Column, Mask, Sensitivity, View, quoted
+from shudu.lake.types import IDENTIFYING, Column, Mask, Sensitivity, View, quoted
 from shudu.policy.types import Invalid, Text
 
 from . import hints
@@ -126,22 +126,34 @@ def towards(
             return tuple(steps)
 
 
-def quasi_of(columns: Sequence[Column], view: View | None, key: str | None) -> tuple[str, ...]:
+def quasi_of(columns: Sequence[Column], view: View | None) -> tuple[str, ...]:
     """Columns by which somebody may know a person: what hints at one by its name, and what is left of personal data.
 
-    Without a view: of the table as it is.
+    Without a view: of the table as it is. The key is judged like any other: a serial number tells nothing, a citizen's
+    tells everything.
     """
     shown = {column.name for column in columns} if view is None or view.columns is None else set(view.columns)
     masks = view.masks if view else {}
     found = [
         column.name
         for column in columns
-        if column.name in shown - {key}
+        if column.name in shown
         and masks.get(column.name) is not Mask.WHOLE
         and column.sensitivity != Sensitivity.SENSITIVE
         and (column.sensitivity is not None or hints.QUASI.fits(column.name))
     ]
     return tuple(found)
+
+
+def identifying_of(columns: Sequence[Column], view: View) -> frozenset[str]:
+    """The columns that name a person, and are shown as they are: whatever else is counted by, these are."""
+    return frozenset(
+        column.name
+        for column in columns
+        if column.sensitivity in IDENTIFYING
+        and (view.columns is None or column.name in view.columns)
+        and column.name not in view.masks
+    )
 
 
 def sensitive_of(columns: Sequence[Column], view: View) -> tuple[str, ...]:

@@ -12,8 +12,20 @@ from shudu.catalog import queries as catalog
 from shudu.catalog.types import Offered
 from shudu.lake import queries as lake
 from shudu.lake.types import View
+from shudu.policy.types import Invalid, Text
 
-from .anonymity import CONTROLLED_K, Anonymity, Grouped, Step, assess, check_named, quasi_of, sensitive_of, towards
+from .anonymity import (
+    CONTROLLED_K,
+    Anonymity,
+    Grouped,
+    Step,
+    assess,
+    check_named,
+    identifying_of,
+    quasi_of,
+    sensitive_of,
+    towards,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +68,31 @@ def _counted(
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The columns to count by, and the suggested ones left out: those named come to the suggested, not in their place.
 
-    Were a choice of harmless columns enough, the gate would hold nobody.
+    Were a choice of harmless columns enough, the gate would hold nobody. Raises Invalid `anonymity.identifying` for one
+    left out that names people and is shown as it is.
     """
     named = check_named(quasi or ())
-    suggested = quasi_of(data.columns, view, data.entity_key)
+    suggested = quasi_of(data.columns, view)
+    if naming := sorted(identifying_of(data.columns, view) & not_quasi):
+        raise _naming(naming)
     left_out = tuple(name for name in suggested if name in not_quasi and name not in named)
     by = dict.fromkeys([*(name for name in suggested if name not in left_out), *named])
     return tuple(by), left_out
+
+
+def _naming(columns: Sequence[str]) -> Invalid:
+    return Invalid(
+        "anonymity.identifying",
+        Text(
+            f"这些列原样提供时直接认出个人，不能不计入：{'、'.join(columns)}。",
+            f"Shown as they are, these columns name people, and cannot be left out: {', '.join(columns)}.",
+        ),
+        Text(
+            "请遮盖或不提供这些列；仍要原样提供的，照实填写最小一类的记录数 k。",
+            "Mask them or leave them out of the offer; or count by them, and say the smallest class back (k).",
+        ),
+        {"field": "not_quasi", "columns": list(columns)},
+    )
 
 
 def _grouped(data: Offered) -> Grouped:

@@ -142,7 +142,7 @@ def anonymity(actor: Actor, request: TableRows, least: int = CONTROLLED_K) -> Re
 def suggested_quasi(actor: Actor, data: Offered) -> tuple[str, ...]:
     """The columns that are counted by unless masked whole or left out on record: for the owner of the table alone."""
     refuse_unless(decide(actor, Permission.QUALITY_DECLARE, catalog.asset(actor, data.asset)))
-    return quasi_of(data.columns, None, data.entity_key)
+    return quasi_of(data.columns, None)
 
 
 def usual_masks(actor: Actor, asset_id: str) -> dict[str, Mask]:

@@ -52,6 +52,10 @@ class Sensitivity(StrEnum):
     PERSONAL = "personal"
 
 
+# Of a column like this a value, or two, says who somebody is; of a sensitive one, what there is to know of them.
+IDENTIFYING = frozenset({Sensitivity.DIRECT_IDENTIFIER, Sensitivity.PERSONAL})
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a version's files lie: the owner comes first, so a tenant's files share one prefix."""

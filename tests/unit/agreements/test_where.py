@@ -20,6 +20,8 @@ from unit.agreements.test_laws import ROWS
 COLUMNS = (
     Column("no", "VARCHAR", False),
     Column("phone", "VARCHAR", False, "direct_identifier"),
+    Column("姓名", "VARCHAR", True, "personal"),
+    Column("诊断", "VARCHAR", True, "sensitive"),
     Column("tenure", "BIGINT", True),
     Column("fee", "DOUBLE", True),
     Column("since", "DATE", True),
@@ -53,6 +55,7 @@ def spans(*lines: str) -> list[dict[str, Any]]:
         (["seen = 2026-01-01T08:00:00"], {"column": "seen", "in": ["2026-01-01 08:00:00.000000"]}),
         (["active = true"], {"column": "active", "in": ["true"]}),
         (["shape is not null"], {"column": "shape", "null": False}),
+        (["诊断 = 糖尿病"], {"column": "诊断", "in": ["糖尿病"]}),
     ],
 )
 def test_what_people_write(lines: list[str], expected: dict[str, Any]) -> None:
@@ -90,6 +93,9 @@ def test_white_space_belongs_to_no_part_and_costs_nothing() -> None:
         (["nobody = 1"], "rows.column"),
         (["no = K1"], "rows.identifier"),
         (["phone is null"], "rows.identifier"),
+        (["姓名 = 张伟三"], "rows.identifier"),
+        (["姓名 between 张 and 张伟四"], "rows.identifier"),
+        (["姓名 is not null"], "rows.identifier"),
         (["tenure > 5", "tenure < 3"], "rows.empty"),
         (["tenure is null", "tenure = 3"], "rows.empty"),
     ],

@@ -226,7 +226,7 @@ def test_the_masks_that_would_help_are_named_in_order_and_do() -> None:
     table = pa.table({"生日": born, "区县": [f"区{at % 30}" for at in range(60)], "别": ["x"] * 60})
     columns = (Column("生日", "DATE", False), Column("区县", "VARCHAR", False), Column("别", "VARCHAR", False))
     view = View(("生日", "区县", "别"))
-    quasi = quasi_of(columns, view, None)
+    quasi = quasi_of(columns, view)
     assert quasi == ("生日", "区县")
     steps = towards(grouped(table), view, quasi, columns)
     assert [(step.column, step.mask) for step in steps][-1][0] in quasi

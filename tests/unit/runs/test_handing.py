@@ -219,3 +219,26 @@ def test_rows_that_set_people_apart_are_offered_only_by_who_says_so(town: Market
     for other in (town.buyer, town.modeller):
         with pytest.raises((Refused, NotFound)):
             govern.anonymity(other, chosen)
+
+
+def test_columns_that_name_people_are_counted_by_whatever_is_said_of_them(market: Market, tmp_path: Path) -> None:
+    table = tmp_path / "named.csv"
+    rows = [f"{phone},{'张王李赵'[at % 4]}伟{'一二三四五六七八九十'[at // 4]},东" for at, phone in enumerate(PHONES)]
+    table.write_text("\n".join(["手机号,姓名,region", *rows]) + "\n", encoding="utf-8")
+    market.data = catalog.publish(market.provider, PublishTable(source=table, title="名册", key="手机号")).id
+    for shown in (("手机号",), ("姓名",), ("手机号", "姓名")):
+        clear: dict[str, Any] = {"columns": [*shown, "region"], "clear": shown}
+        for quasi in (None, [], ["region"]):
+            with pytest.raises(Refused, match=r"offer\.anonymity"):
+                offered(market, **clear, quasi=quasi)
+        for k in (None, 1):
+            with pytest.raises(Invalid, match=r"anonymity\.identifying"):
+                offered(market, **clear, quasi=[], not_quasi=shown, acknowledged_k=k)
+        assert not Offer.objects.exists()
+    with pytest.raises(Refused):
+        offered(market, columns=["手机号"], masks={"手机号": "mobile"})
+    with pytest.raises(Invalid, match=r"rows\.identifier"):
+        offered(market, columns=["region"], where=["姓名 = 张伟一"])
+    offer = Offer.objects.get(pk=offered(market, columns=shown, clear=shown, acknowledged_k=1))
+    assert (offer.anonymity["quasi"], offer.anonymity["k"]) == (["手机号", "姓名"], 1)
+    assert offered(market), "what is found to be personal is masked whole"

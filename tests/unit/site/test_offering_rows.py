@@ -153,6 +153,10 @@ def test_a_suggested_column_left_out_is_seen_by_the_desk_and_not_by_who_may_buy(
     assert 'name="not_quasi" value="手机号"' in page
     assert 'name="quasi" value="手机号"' not in page, "it is counted by already"
     assert owner.post(PLACE, sent(market, quasi=["tenure"]), **ZH).status_code == 403
+    clear = sent(market, not_quasi=["手机号"], **{"as:手机号": "clear"})
+    page = owner.post(PLACE, clear, **ZH)
+    assert page.status_code == 400
+    assert "这些列原样提供时直接认出个人，不能不计入：手机号。" in page.content.decode()
     left = {"not_quasi": ["手机号", "tenure", "no"]}
     page = owner.post(PLACE, sent(market, preview="1", **left), **ZH).content.decode()
     assert "系统提出而未计入，将记录在案" in page
