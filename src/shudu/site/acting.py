@@ -11,17 +11,16 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from shudu.identity import queries as identity
 from shudu.policy.types import Actor, ShuduError, Text, Via, not_found
 
-from .kept import entrance
+from .display import ours
+from .kept import PARTY, came_from, entrance, keep, opened_for
 from .language import is_chinese
-
-PARTY = "party"
 
 
 @dataclass(frozen=True)
@@ -70,9 +69,34 @@ def acts(view: View) -> View:
         actor = acting(request)
         if actor is None:
             return redirect("my_organisation")
+        if request.method == "POST" and not _meant(request, actor):
+            return _opened_for_another(request)
         return view(request, actor, *args, **kwargs)
 
     return cast(View, answer)
+
+
+def _meant(request: HttpRequest, actor: Actor) -> bool:
+    """Is the form of whom the session acts for now? Another tab may have turned to another organisation since.
+
+    A form that says nothing is meant where there is no other organisation to mean.
+    """
+    person, party = opened_for(request)
+    return (person, party) == (actor.person, actor.party) if party else len(places(request)) == 1
+
+
+def _opened_for_another(request: HttpRequest) -> HttpResponse:
+    """Nothing is done: said is for whom the form was opened and who acts now, and what was typed waits in its form."""
+    person, party = opened_for(request)
+    back = came_from(request)
+    if person == str(request.user.pk):
+        keep(request, back)
+    opened = next((place for place in places(request) if place.id == party), None)
+    response = render(request, "opened_for_another.html", {"opened": opened, "back": back}, status=409)
+    if "HX-Request" in request.headers:  # asked for a part, answered with the page
+        response.status_code = 200
+        response["HX-Retarget"], response["HX-Reswap"] = "body", "innerHTML show:window:top"
+    return response
 
 
 def told(request: HttpRequest, text: Text) -> None:
@@ -81,7 +105,7 @@ def told(request: HttpRequest, text: Text) -> None:
 
 
 def see(name: str, *args: str) -> HttpResponse:
-    """After something was done: look at this page (303, so that reloading does nothing twice)."""
+    """After something was done: look at this page, or path (303, so that reloading does nothing twice)."""
     response = redirect(name, *args)
     response.status_code = 303
     return response
@@ -90,12 +114,12 @@ def see(name: str, *args: str) -> HttpResponse:
 @require_POST
 @login_required
 def choose(request: HttpRequest) -> HttpResponse:
-    """Act for another of one's organisations."""
+    """Act for another of one's organisations; on to the home page, or back to the form that was opened for it."""
     chosen = request.POST.get("party", "")
     if chosen not in [place.id for place in places(request)]:
         raise not_found("机构", "organisation of yours", chosen)
     request.session[PARTY] = chosen
-    return see("home")
+    return see(ours(request.POST.get("back", "/")))
 
 
 def context(request: HttpRequest) -> dict[str, Any]:

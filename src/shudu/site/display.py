@@ -24,6 +24,11 @@ def context(request: HttpRequest) -> dict[str, dict[str, str]]:
     return {"display": chosen(request)}
 
 
+def ours(path: str) -> str:
+    """A path that leads nowhere but to a page of ours; the home page in place of any other."""
+    return path if path.startswith("/") and url_has_allowed_host_and_scheme(path, allowed_hosts=None) else "/"
+
+
 @require_POST
 def change(request: HttpRequest) -> HttpResponse:
     """One choice made or unmade; back to where one was."""
@@ -33,9 +38,7 @@ def change(request: HttpRequest) -> HttpResponse:
         kept.pop(name, None)
         if value in CHOICES[name]:
             kept[name] = value
-    back = request.POST.get("back", "/")
-    here = url_has_allowed_host_and_scheme(back, allowed_hosts=None) and back.startswith("/")
-    response = redirect(back if here else "/")
+    response = redirect(ours(request.POST.get("back", "/")))
     response.status_code = 303
     value = ".".join(f"{name}-{value}" for name, value in kept.items())
     secure = settings.SESSION_COOKIE_SECURE

@@ -1,6 +1,6 @@
-"""Who was signed out in the middle of a form finds what was typed again after signing in.
+"""Who was signed out in the middle of a form, or turned to another organisation meanwhile, finds what was typed again.
 
-Only what the fields held, for half an hour, in the session that signs in next; files and passwords are not kept.
+Only what the fields held, for half an hour, for the person the form was opened for; files and passwords are not kept.
 A form whose token does not fit is never kept: another site may have sent it.
 """
 
@@ -10,6 +10,8 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from django.contrib import messages
+from django.contrib.auth.signals import user_logged_in
+from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -20,24 +22,48 @@ from shudu.policy.types import Text
 from .language import is_chinese
 
 KEPT = "kept"
+PARTY = "party"  # of the session: for whom its person acts
 SECONDS = 30 * 60
 MOST = 32 * 1024  # characters
-_NOT = frozenset({"csrfmiddlewaretoken", "key", "preview", "password"})
+_NOT = frozenset({"csrfmiddlewaretoken", "key", "opened_for", "preview", "password"})
 RETURNED = Text(
-    "您刚才已被登出，填的内容没有提交。已为您填回，请核对后再提交；文件须重新选择，密码须重新填写。",
-    "You had been signed out, and what you filled in was not sent. It is back in the form: check it and send it again; "
-    "files have to be chosen and passwords typed anew.",
+    "刚才填的内容没有提交。已为您填回，请核对后再提交；文件须重新选择，密码须重新填写。",
+    "What you filled in was not sent. It is back in the form: check it and send it again; files have to be chosen and "
+    "passwords typed anew.",
 )
+
+
+def opened_for(request: HttpRequest) -> tuple[str, str]:
+    """The person and the organisation a form says it was opened for (`{% opened_for %}`); empty if it says nothing."""
+    person, _, party = request.POST.get("opened_for", "").partition(".")
+    return person, party
+
+
+def keep(request: HttpRequest, place: str) -> None:
+    """What the form on the page `place` brought, until its person is there again."""
+    person, party = opened_for(request)
+    fields = {name: several for name, several in request.POST.lists() if name not in _NOT}
+    if person and fields and len(str(fields)) <= MOST:
+        of = {"person": person, "party": party, "at": clock.now().timestamp()}
+        request.session[KEPT] = {"page": urlsplit(place).path, "fields": fields, **of}
+
+
+@receiver(user_logged_in)
+def _signed_in(request: HttpRequest, user: Any, **_: Any) -> None:
+    """A browser several people use keeps nothing for the next of them; who opened the form acts as it was opened."""
+    kept: dict[str, Any] = request.session.get(KEPT) or {}
+    if kept and kept.get("person") != str(user.pk):
+        del request.session[KEPT]
+    elif kept:
+        request.session[PARTY] = kept["party"]
 
 
 def entrance(request: HttpRequest) -> HttpResponse:
     """The way to sign in and back to where one was; what a form brought is kept for then."""
     reading = request.method in ("GET", "HEAD")
-    place = request.get_full_path() if reading else _here(request, request.headers.get("Referer", ""))
+    place = request.get_full_path() if reading else came_from(request)
     if not reading:
-        fields = {name: several for name, several in request.POST.lists() if name not in _NOT}
-        if fields and len(str(fields)) <= MOST:
-            request.session[KEPT] = {"page": urlsplit(place).path, "fields": fields, "at": clock.now().timestamp()}
+        keep(request, place)
     if "HX-Request" in request.headers:
         # A part of a page cannot show the sign-in: the whole page goes there.
         place = _here(request, request.headers.get("HX-Current-URL", ""))
@@ -62,6 +88,11 @@ def values(request: HttpRequest) -> QueryDict:
         back.setlist(name, several)
     messages.warning(request, RETURNED.zh if is_chinese() else RETURNED.en)
     return back
+
+
+def came_from(request: HttpRequest) -> str:
+    """The page a form was on."""
+    return _here(request, request.headers.get("Referer", ""))
 
 
 def _sign_in(place: str) -> str:

@@ -13,11 +13,17 @@ from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import Resolver404, get_resolver, resolve, reverse
+from pydantic import SecretStr
 
 from frozen import FrozenClock
 from shudu.agreements.models import Offer
+from shudu.catalog.models import Asset as AssetRow
 from shudu.exchange.models import Order
+from shudu.identity import actions as identity
+from shudu.identity.models import Token
+from shudu.identity.types import CreateParty, MemberRole
 from shudu.policy.events import ACTOR_FIELDS, LEAVES, Event
+from shudu.policy.types import Actor
 from shudu.site import words
 from shudu.site.api import limits
 
@@ -59,15 +65,17 @@ class Forms(HTMLParser):
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         named = dict(attributes)
         if tag == "form":
-            self.forms.append({**named, "names": set(), "buttons": 0})
+            self.forms.append({**named, "names": set(), "values": {}, "buttons": 0})
         elif self.forms and named.get("name") and tag in ("input", "select", "button", "textarea"):
             self.forms[-1]["names"].add(named["name"])
+            self.forms[-1]["values"][named["name"]] = named.get("value")
         if self.forms and tag == "button" and named.get("type", "submit") == "submit":
             self.forms[-1]["buttons"] += 1
 
 
 def test_signed_out_in_the_middle_of_a_form_nothing_typed_is_lost(town: Town, clock: FrozenClock) -> None:
     page, typed = "http://testserver/publish/", {"title": "写到一半", "entity_key": "客户号", "level": "L3"}
+    typed["opened_for"] = opened_for(town, "provider")
     client = Client()
     answer = client.post("/publish/", {**typed, "file": csv_file(), "key": "k"}, headers={"referer": page})
     assert (answer.status_code, answer["Location"]) == (303, "/sign-in/?next=%2Fpublish%2F")
@@ -84,6 +92,72 @@ def test_signed_out_in_the_middle_of_a_form_nothing_typed_is_lost(town: Town, cl
     clock.advance(minutes=31)
     late.post("/sign-in/", {"login": "provider", "password": PASSWORD})
     assert "写到一半" not in late.get("/publish/").content.decode()
+
+
+def opened_for(town: Town, who: str) -> str:
+    """What the forms on a page of theirs say of whom they were opened for."""
+    forms = Forms(town.clients[who].get("/publish/").content.decode()).forms
+    return next(str(form["values"]["opened_for"]) for form in forms if "opened_for" in form["names"])
+
+
+def test_what_was_typed_is_for_its_own_person_only(town: Town, operator: Actor) -> None:
+    """On a browser several people use, the next one finds nothing; the first one acts again for whom the form was."""
+    second = identity.create_party(operator, CreateParty(name="第二家数据有限公司"))
+    identity.add_member(operator, second.id, "provider", MemberRole.ADMIN)
+    identity.add_member(operator, town.ids["provider"], "colleague", MemberRole.ADMIN, password=SecretStr(PASSWORD))
+    page, title = "http://testserver/publish/", "本人填的"
+    town.post("provider", "act", party=second.id)
+    form = {"title": title, "level": "L3", "opened_for": opened_for(town, "provider")}
+    assert form["opened_for"].endswith(second.id)
+    for who, finds in (("colleague", False), ("buyer", False), ("provider", True)):
+        browser = Client()
+        browser.post("/publish/", form, headers={"referer": page})
+        browser.post("/sign-in/", {"login": who, "password": PASSWORD})
+        back = browser.get("/publish/").content.decode()
+        assert (title in back, second.id in back) == (finds, finds), who
+        browser.logout()
+        browser.post("/sign-in/", {"login": "provider", "password": PASSWORD})
+        assert title not in browser.get("/publish/").content.decode(), who
+    unsigned = Client()
+    unsigned.post("/publish/", {"title": title}, headers={"referer": page})
+    unsigned.post("/sign-in/", {"login": "provider", "password": PASSWORD})
+    assert title not in unsigned.get("/publish/").content.decode(), "nobody knows whose it was"
+
+
+def test_two_tabs_two_organisations(town: Town, operator: Actor) -> None:
+    """A form opened for one organisation is never sent as another; nothing typed in it is lost."""
+    buyer, provider = town.ids["buyer"], town.ids["provider"]
+    identity.add_member(operator, buyer, "provider", MemberRole.ADMIN)
+    town.post("provider", "act", party=provider)
+    client, page, zh = town.clients["provider"], "http://testserver/publish/", {"accept-language": "zh"}
+    form = {"title": "供方的表", "level": "L3", "key": "a", "opened_for": opened_for(town, "provider")}
+    town.post("provider", "act", party=buyer)  # the other tab
+    before = AssetRow.objects.count()
+    for mark in (form["opened_for"], "", f"{form['as']}x"):
+        sent = {**form, "opened_for": mark, "file": csv_file()}
+        answer = client.post("/publish/", sent, headers={"referer": page, **zh})
+        assert answer.status_code == 409, mark
+        check_policy(Page(answer.content.decode()))
+    tokens = client.post(
+        "/me/tokens/issue/", {"key": "b", "days": "9", "opened_for": form["opened_for"]}, headers={"referer": page}
+    )
+    assert (tokens.status_code, Token.objects.count()) == (409, 0)
+    assert AssetRow.objects.count() == before
+    told = client.post("/publish/", {**form, "file": csv_file()}, headers={"referer": page, **zh}).content.decode()
+    assert f"这张表单是代表{market.NAMES['provider']}打开的，现在代表的是{market.NAMES['buyer']}，没有受理" in told
+    way = next(one for one in Forms(told).forms if {"back", "party"} <= one["names"])
+    assert (way["action"], way["values"]["back"], way["values"]["party"]) == ("/me/act/", "/publish/", provider)
+    assert town.post("provider", "act", party=provider, back=way["values"]["back"]) == "/publish/"
+    back = client.get("/publish/", headers=zh).content.decode()
+    assert 'value="供方的表"' in back
+    assert "已为您填回" in back
+    made = town.post("provider", "publish", **{**form, "file": csv_file()})
+    assert AssetRow.objects.get(pk=made.rstrip("/").rsplit("/", 1)[1]).owner == provider
+    town.post("provider", "act", party=buyer)
+    part = client.post(
+        "/offers/rows/", {"preview": "1", "opened_for": form["opened_for"]}, headers={"hx-request": "true"}
+    )
+    assert (part.status_code, part["HX-Retarget"]) == (200, "body")
 
 
 def test_a_page_that_asks_by_itself_leads_to_the_sign_in(done: Town) -> None:
@@ -189,7 +263,7 @@ def test_whatever_one_writes_stays_text_on_every_page(
             assert "{{7*7}}" in content or "7*7" not in content, name  # no template reads it twice
             seen += "𠮷" in content
     assert seen > 20
-    sheet = world.clients["auditor"].get("/audit/", {"as": "csv"})
+    sheet = world.clients["auditor"].get("/audit/", {"opened_for": "csv"})
     assert b"\n=" not in b"".join(sheet.streaming_content)  # type: ignore[attr-defined]
 
 
@@ -210,6 +284,10 @@ def test_hostile_words_come_back_into_their_field_as_text(town: Town) -> None:
     check_policy(Page(answer.content.decode()))
 
 
+# Forms of a person, or of a browser; every other one is sent as the organisation it was opened for.
+NOBODYS = {"/display/", "/me/act/", "/sign-out/", "/me/password/"}
+
+
 def test_every_form_works_without_scripts(done: Town) -> None:
     """Each has a place to go that takes its method, its token and a button; nothing hangs on a script alone."""
     checked = 0
@@ -224,6 +302,7 @@ def test_every_form_works_without_scripts(done: Town) -> None:
             assert _taken(place), (name, place)
             if form.get("method") == "post":
                 assert "csrfmiddlewaretoken" in form["names"], (name, form)
+                assert "opened_for" in form["names"] or place in NOBODYS, (name, form)
             checked += 1
     assert checked > 50
 

@@ -4,6 +4,7 @@ open a feed, refresh, a failure said; no password."""
 from __future__ import annotations
 
 import logging
+import re
 from typing import Any
 
 import pytest
@@ -220,8 +221,12 @@ def test_what_is_wrong_is_said_and_the_password_is_typed_anew(steward: Steward) 
     page = steward.looked(steward.added(user="nobody"))
     assert "source.refused" in page
     assert "S3cret" not in page
+    opened = re.search(r'name="opened_for" value="([^"]+)"', page)
+    assert opened
     steward.client.logout()
-    answer = steward.client.post("/sources/new/", {**_source(), "password": SECRET, "key": "x"})
+    answer = steward.client.post(
+        "/sources/new/", {**_source(), "password": SECRET, "key": "x", "opened_for": opened[1]}
+    )
     assert answer.status_code == 303
     assert all("S3cret" not in str(one.get_decoded()) for one in Session.objects.all())
     assert any("业务库" in str(one.get_decoded()) for one in Session.objects.all()), "the rest is kept"

@@ -380,6 +380,8 @@ def test_a_token_is_shown_once_and_can_be_revoked(town: Town) -> None:
 def test_one_acts_for_an_organisation_of_ones_own_only(town: Town) -> None:
     town.post("buyer", "act", party=town.ids["provider"], status=404)
     town.post("buyer", "act", party=town.ids["buyer"])
+    for back, leads in (("/publish/?a=1", "/publish/?a=1"), ("//evil.example", "/"), ("https://evil.example/", "/")):
+        assert town.post("buyer", "act", party=town.ids["buyer"], back=back) == leads
 
 
 def test_display_is_kept_in_a_cookie_and_leads_back(client: Client, db: None) -> None:

@@ -47,6 +47,13 @@ def gap() -> SafeString:
     return SafeString('<span class="gap"> </span>')
 
 
+@register.simple_tag(takes_context=True)
+def opened_for(context: Context) -> SafeString:
+    """In every form that somebody sends who acts for an organisation: for whom it was opened (`acting.acts` asks)."""
+    mark = f"{context['user'].pk}.{context['acting'].id}"
+    return format_html('<input type="hidden" name="opened_for" value="{}">', mark)
+
+
 @register.filter
 def said(text: Text) -> str:
     """A `Text` in the page's language."""
