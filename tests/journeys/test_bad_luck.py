@@ -252,3 +252,9 @@ def test_nobody_else_reads_the_rows(tmp_path: Path) -> None:
     console = Console(tmp_path)
     console.do("init")
     assert (console.home / "shudu.sqlite3").stat().st_mode & 0o077 == 0
+
+
+def test_the_ends_of_the_calendar(market: Console) -> None:
+    asset = market.publish()
+    for day, count in (("0001-01-01", 0), ("9999-12-31", 1), ("9999-12-31T23:59:59", 1)):
+        assert len(market.do("assets", "versions", asset, "--at", day)["versions"]) == count, day

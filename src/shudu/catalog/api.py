@@ -6,10 +6,11 @@ from typing import Annotated, Any, Literal, cast
 
 from django.http import HttpResponse
 from ninja import File, Query, Router, UploadedFile
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from shudu.lake import queries as lake
 from shudu.lake.types import Understood
+from shudu.policy import clock
 from shudu.policy.api import Call, Moment, Page, Paging, Parameters, Upload, link, named, page
 from shudu.policy.types import not_found
 
@@ -244,7 +245,7 @@ def get_asset(request: Call, asset: str) -> AssetInFull:
 class Moments(Parameters):
     """As of when."""
 
-    at: AwareDatetime | None = None
+    at: Annotated[AwareDatetime, AfterValidator(clock.asked)] | None = None
 
 
 @assets.get("/{asset}/versions", response=Page[Version], **named("版本列表", "The versions of an asset"))

@@ -6,11 +6,10 @@ import os
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
-from zoneinfo import ZoneInfo
 
 import typer
 
-from shudu.policy import json_text
+from shudu.policy import clock, json_text
 from shudu.policy.types import Invalid, Text
 
 from .listing import After, Limit, show, stamp
@@ -385,7 +384,7 @@ def versions(
         row = queries.asset(current.actor(), asset)
         rows = queries.versions_of(row.id)
         if at is not None:
-            then = queries.version_at(row.id, at.replace(tzinfo=ZoneInfo("Asia/Shanghai")))
+            then = queries.version_at(row.id, clock.asked(at.replace(tzinfo=clock.SHANGHAI)))
             rows = [then] if then else []
         show(current, "versions", rows, len(rows), _version, Text("版本", "versions"))
 

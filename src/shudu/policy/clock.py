@@ -7,6 +7,7 @@ from typing import Protocol
 from zoneinfo import ZoneInfo
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
+EARLIEST = datetime(1, 1, 2, tzinfo=UTC)  # as FOREVER, at the other end
 FOREVER = datetime(9999, 12, 30, tzinfo=UTC)  # a day short of the last, which some zones cannot write
 
 
@@ -34,6 +35,15 @@ def use(clock: Clock) -> Clock:
     global _clock
     _clock, previous = clock, _clock
     return previous
+
+
+def asked(moment: datetime) -> datetime:
+    """An aware moment somebody asks about, in UTC; one at or beyond an end of the calendar, where nothing was ever
+    recorded, is the last moment before that end."""
+    try:
+        return min(max(moment.astimezone(UTC), EARLIEST), FOREVER)
+    except OverflowError:
+        return EARLIEST if moment.year == EARLIEST.year else FOREVER
 
 
 def end_of_day(day: date) -> datetime:

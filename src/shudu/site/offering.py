@@ -77,7 +77,12 @@ def rows(request: HttpRequest, actor: Actor) -> HttpResponse:
 def _applied(sent: QueryDict) -> QueryDict:
     """The form with the masks of a step taken, and of those before it."""
     changed = sent.copy()
-    for name, mask in parse_qsl(sent.get("apply", ""), max_num_fields=MOST_COLUMNS):
+    try:
+        applied = parse_qsl(sent.get("apply", ""), max_num_fields=MOST_COLUMNS)
+    except ValueError:
+        few = f"一次至多改 {MOST_COLUMNS} 列的掩码。", f"At most {MOST_COLUMNS} columns' masks change at once."
+        raise wrong("apply", *few) from None
+    for name, mask in applied:
         if mask in set(Mask):
             changed[FIELD + name] = mask
     return changed

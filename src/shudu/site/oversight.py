@@ -123,7 +123,7 @@ def audit(request: HttpRequest, actor: Actor) -> HttpResponseBase:
 
 def _uses(actor: Actor, values: dict[str, str]) -> Any:
     def at(when: date, clock_time: time) -> datetime:
-        return datetime.combine(when, clock_time, CHENGDU)
+        return clock.asked(datetime.combine(when, clock_time, CHENGDU))
 
     asset, party = values["asset"], values["party"]
     versions = [one.id for one in catalog.versions_of(catalog.asset(actor, asset).id)] if asset else None

@@ -250,3 +250,11 @@ def test_times_are_told_in_utc(kept: Market, db: None) -> None:
     token = Token.objects.get(pk=kept.ids["token"])
     told = next(one for one in kept.provider.get("/tokens")["items"] if one["id"] == token.id)
     assert told["expires"] == clock.stamp(token.issued + timedelta(days=90))
+
+
+def test_versions_as_of_the_ends_of_the_calendar(kept: Market, db: None) -> None:
+    """Nothing is recorded beyond them: before the first there was none, and the last one stands."""
+    path = f"/assets/{kept.ids['asset']}/versions?at="
+    for day, zones in (("0001-01-01T00:00:00", ("Z", "%2B08:00")), ("9999-12-31T23:59:59", ("Z", "-08:00"))):
+        found = [len(kept.provider.get(f"{path}{day}{zone}")["items"]) for zone in zones]
+        assert found == [int(day > "1")] * 2, day

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 import uuid
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 
 import pytest
 from hypothesis import given
@@ -120,3 +120,14 @@ def test_all_of_several_decisions_puts_what_refused_first() -> None:
     assert str(Refused.by(both)) == "b: No."
     with pytest.raises(ValueError, match="cannot refuse"):
         Refused.by(yes)
+
+
+@pytest.mark.parametrize("zone", [UTC, clocks.SHANGHAI, timezone(timedelta(hours=-8)), timezone(timedelta(hours=14))])
+def test_a_moment_asked_about_is_one_every_zone_can_write(zone: tzinfo) -> None:
+    ends = [clocks.asked(end.replace(tzinfo=zone)) for end in (datetime.min, datetime.max)]
+    assert ends == [clocks.EARLIEST, clocks.FOREVER]
+    for end in ends:
+        for hours in (-14, 14):
+            end.astimezone(timezone(timedelta(hours=hours)))
+    noon = datetime(2027, 3, 1, 12, tzinfo=zone)
+    assert (clocks.asked(noon), clocks.asked(noon).utcoffset()) == (noon, timedelta(0))

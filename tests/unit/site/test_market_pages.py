@@ -404,6 +404,11 @@ def test_the_auditor_finds_uses_and_takes_them_along(done: Town) -> None:
     assert {(row[0], row[4], row[6]) for row in rows[1:]} == {
         (done.ids["run"], NAMES["buyer"], title) for title in (TITLE, MODEL)
     }
+    for since, until in (("0001-01-01", "9999-12-31"), ("0001-01-01", "2035-01-01")):
+        ever = done.clients["auditor"].get("/audit/", {**asked, "since": since, "until": until})
+        assert done.ids["run"] in ever.content.decode(), (since, until)
+    never = done.clients["auditor"].get("/audit/", {**asked, "until": "0001-01-01", "since": "0001-01-01"})
+    assert done.ids["run"] not in never.content.decode()
     other = {**asked, "party": NAMES["stranger"]}
     assert done.ids["run"] not in done.clients["auditor"].get("/audit/", other).content.decode()
 

@@ -120,6 +120,8 @@ def test_each_step_is_one_press_and_does_what_it_says(owner: Client, market: Mar
     # Another mask than there is, or another column, changes nothing.
     odd = owner.post(PLACE, sent(market, apply="no=nothing&nobody=whole"), **ZH).content.decode()
     assert chosen(odd) == {name.removeprefix("as:"): way for name, way in AS.items()}
+    many = owner.post(PLACE, sent(market, apply="&".join(["no=whole"] * 61)), **ZH)
+    assert (many.status_code, "一次至多改 60 列的掩码" in many.content.decode()) == (400, True)
 
 
 def test_a_small_k_is_said_back_as_at_the_command_line(owner: Client, market: Market) -> None:
