@@ -85,6 +85,25 @@ def test_a_step_that_helps_is_one_press(person: Callable[..., Reader], tmp_path:
     assert not wrong
 
 
+def test_a_part_asked_for_as_another_organisation_is_answered_with_the_page(
+    person: Callable[..., Reader], tmp_path: Path
+) -> None:
+    provider = person("provider")
+    publish(provider, tmp_path, "居民 两家")
+    provider.follow("提供数据行")
+    provider.page.fill("[name=where]", "区 = 武侯区")
+    form, named = provider.page.url, "main [name=as]"
+    person_id = provider.page.locator(named).input_value().split(".")[0]
+    provider.page.locator(named).evaluate("(field, mark) => { field.value = mark }", f"{person_id}.pty_other")
+    provider.press("预览并测量")
+    provider.page.wait_for_selector("h1:text('没有受理')")
+    assert provider.page.locator("body > header, body > main").count() == 2
+    provider.follow("打开表单")
+    assert provider.page.url == form
+    assert provider.page.input_value("[name=where]") == "区 = 武侯区"
+    assert "已为您填回" in provider.said()
+
+
 def publish(provider: Reader, folder: Path, title: str, *presses: str) -> None:
     """A table with telephone numbers, published on the page."""
     file = folder / "people.csv"
