@@ -163,7 +163,8 @@ class ReadingReport(BaseModel):
 class Correction(BaseModel):
     """The rows of a version that were put aside: how many were, how many still are, what became of the others.
 
-    `into` are the versions that corrected rows were added as.
+    `into` are the versions that corrected rows were added as. `replaced`: the newest version does not go on from this
+    one, so its rows are no longer added, only left out with a reason.
     """
 
     version: str
@@ -175,6 +176,7 @@ class Correction(BaseModel):
     added: int
     left_out: int
     into: list[str]
+    replaced: bool
     created: Moment
 
     @classmethod
@@ -186,6 +188,7 @@ class Correction(BaseModel):
             state=cast(Any, queries.correction_state(row)),
             rows=row.rows,
             open=row.open,
+            replaced=row.replaced,
             created=row.created,
             **queries.settled(row),
         )

@@ -9,25 +9,32 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from django.db import transaction
 
 from shudu.cases import actions as cases
 from shudu.lake import queries as lake
-from shudu.lake.types import EVERYTHING, PLACED, ColumnRecipe, Fault, Place, Reading, Recipe, StoredFile
+from shudu.lake.types import EVERYTHING, PLACED, Fault, Place, Reading, Recipe, StoredFile
 from shudu.policy import ids, plain_text
 from shudu.policy.actions import part_of_action
 from shudu.policy.types import Actor, Conflict, Text
 
-from . import levels, queries, updating
+from . import carrying, levels, queries, updating
 from .corrections import MOST, SHEET, Answer, CorrectionList, Open, opened_rows, read
 from .models import Correction, SettledRow, Version
 from .procedures import CORRECTION
 from .types import Corrected, Mode, PublishVersion
 
 _FILE = "open.json"
+_BLANK = Fault(
+    code="row.blank",
+    zh="这一行还没有填。",
+    en="The row is not filled in yet.",
+    remedy_zh="请填写各列，或注明不收录。",
+    remedy_en="Fill in the columns, or leave the row out with a reason.",
+)
 
 
 @part_of_action
@@ -119,20 +126,36 @@ def look(row: Correction, actor: Actor, sent: Corrected) -> Looked:
     left = {each.row: each for each in mine.values() if each.leave and _said(each.reason)}
     faults = {n: fault for n, each in mine.items() if n not in left and (fault := _unready(each))}
     asked = {n: each.cells for n, each in mine.items() if n not in left and n not in faults}
-    base = queries.latest(row.asset_id)
+    into: updating.Prepared | None = None
+    passed: tuple[int, ...] = ()
     if asked:
-        if base is None:
-            raise _no_version(row.asset_id)
+        base = _base(row)
+        way = carrying.way(list_.columns, queries.table(row.version).columns, queries.table(base).columns)
+        rows = {n: way.carried(cells) for n, cells in asked.items()}
         key = base.binding.entity_key or None
-        faults |= store.recheck(asked, list_.columns, key, queries.files(base), queries.place(base), EVERYTHING)
+        found = store.recheck(rows, way.columns, key, queries.files(base), queries.place(base), EVERYTHING)
+        faults |= {n: way.back(said) for n, said in found.items()}
+        # What it says may stand in columns that were dropped since.
+        faults |= {n: (_BLANK,) for n, cells in rows.items() if not any(cell.strip() for cell in cells)}
+        passed = tuple(sorted(set(asked) - set(faults)))
+        into = _land(row, actor, base, way, [rows[n] for n in passed]) if passed else None
     failed = tuple(
         replace(open_[number], cells=mine[number].cells, faults=said, more=mine[number].more)
         for number, said in sorted(faults.items())
     )
-    passed = tuple(sorted(set(asked) - set(faults)))
-    into = _land(row, actor, base, list_.columns, [asked[n] for n in passed]) if passed and base else None
     looked = Looked(row, tuple(left.values()), passed, failed, len(answers) - len(mine), into)
     return replace(looked, kept=_keep(row, open_, looked))
+
+
+def _base(row: Correction) -> Version:
+    """The version that corrected rows are added to. Raises Conflict when there is none, or when it was not made of the
+    one they were put aside from: then they would stand beside rows they have nothing to do with, or stand twice."""
+    newest = queries.latest(row.asset_id)
+    if newest is None:
+        raise _no_version(row.asset_id)
+    if row.replaced:
+        raise _replaced(row.version, newest)
+    return newest
 
 
 def _said(reason: str) -> bool:
@@ -164,25 +187,15 @@ def _unready(answer: Answer) -> tuple[Fault, ...] | None:
                 remedy_en="Move what is too many into the column it belongs to, or clear it.",
             ),
         )
-    if not any(cell.strip() for cell in answer.cells):
-        return (
-            Fault(
-                code="row.blank",
-                zh="这一行还没有填。",
-                en="The row is not filled in yet.",
-                remedy_zh="请填写各列，或注明不收录。",
-                remedy_en="Fill in the columns, or leave the row out with a reason.",
-            ),
-        )
-    return None
+    return None if any(cell.strip() for cell in answer.cells) else (_BLANK,)
 
 
 def _land(
-    row: Correction, actor: Actor, base: Version, columns: Sequence[ColumnRecipe], rows: list[tuple[str, ...]]
+    row: Correction, actor: Actor, base: Version, way: carrying.Way, rows: list[tuple[str, ...]]
 ) -> updating.Prepared:
     """Write the newest version with these rows added."""
     binding = updating.writable(actor, row.asset)
-    with lake.store().as_file(rows, columns) as (path, recipe):
+    with lake.store().as_file(rows, way.columns, way.empty) as (path, recipe):
         request = PublishVersion(
             asset=row.asset_id, source=path, mode=Mode.APPEND, expected=base.id, reading=Reading(recipe=recipe)
         )
@@ -237,6 +250,23 @@ def _no_version(asset_id: str) -> Conflict:
         Text("没有可用的版本，改正的行无处可加。", "There is no live version to add the corrected rows to."),
         Text("请先发布新版本。", "Publish a new version first."),
         {"asset": asset_id},
+    )
+
+
+def _replaced(version: Version, newest: Version) -> Conflict:
+    return Conflict(
+        "corrections.replaced",
+        Text(
+            f"最新的第 {newest.number} 版不是由第 {version.number} 版接续而来（已整体替换、撤回或恢复了更早的版本），"
+            "改正的行不能再加入；什么也没有改动。",
+            f"Version {newest.number}, the newest, was not made of version {version.number}, which was replaced as a"
+            " whole or withdrawn: its corrected rows are no longer added; nothing was changed.",
+        ),
+        Text(
+            "这些行请在清单中注明不收录；仍缺的，追加到最新版本。",
+            "Leave these rows out with a reason; append what is still missing to the newest version.",
+        ),
+        {"version": version.id, "newest": newest.id},
     )
 
 

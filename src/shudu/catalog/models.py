@@ -5,6 +5,8 @@ from django.db import models
 from shudu.policy import clock, ids
 from shudu.policy.models import Audience, AudienceSize
 
+from .types import KEEPS_ROWS
+
 
 def new_asset() -> str:
     return ids.new("asset")
@@ -125,6 +127,18 @@ class Correction(models.Model):
     place = models.CharField(max_length=64, blank=True, default="")
     files = models.JSONField(default=list)
     created = models.DateTimeField(default=clock.now)
+
+    @property
+    def replaced(self) -> bool:
+        """Whether the newest live version, if any, does not go on from this one's: another was put in its place."""
+        later = Version.objects.filter(binding=self.version.binding_id, number__gte=self.version.number)
+        rows = {row.id: row for row in later.order_by("number")}
+        there = next((row.id for row in reversed(rows.values()) if row.state == Version.State.LIVE), "")
+        while there in rows and there != self.version_id:
+            change = rows[there].change
+            goes_on = change.get("mode") in KEEPS_ROWS and not change.get("removed")
+            there = change["base"] if goes_on else ""
+        return there != self.version_id
 
 
 class SettledRow(models.Model):

@@ -130,7 +130,10 @@ class TableFields(BaseModel):
     reading: Reading = Reading()
 
 
-RESTORE = "restore"  # of `Change.mode`: an old version once more
+RESTORE = "restore"
+KEEPS_ROWS = frozenset(
+    {"append", "upsert", RESTORE}
+)  # of the version it is based on  # of `Change.mode`: an old version once more
 
 
 class _FromFile(BaseModel):

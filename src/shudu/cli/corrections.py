@@ -36,6 +36,7 @@ def describe(row: Correction) -> dict[str, Any]:
         "state": queries.correction_state(row),
         "rows": row.rows,
         "open": row.open,
+        "replaced": row.replaced,
         **queries.settled(row),
     }
 

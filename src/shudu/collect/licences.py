@@ -7,11 +7,10 @@ from collections.abc import Iterator
 
 from shudu.agreements.types import Licence
 from shudu.catalog import queries as catalog
+from shudu.catalog.types import KEEPS_ROWS
 
 from .header import BatchHeader, Channel, Purchase
 from .models import Batch
-
-_KEEPS_ROWS = ("append", "upsert", "restore")
 
 
 def of(version_id: str) -> list[Licence]:
@@ -27,4 +26,4 @@ def _made_of(version_id: str) -> Iterator[str]:
     while version_id:
         yield version_id
         change = catalog.version_row(version_id).change
-        version_id = change.get("base", "") if change.get("mode") in _KEEPS_ROWS else ""
+        version_id = change.get("base", "") if change.get("mode") in KEEPS_ROWS else ""

@@ -12,6 +12,7 @@ from .handing import Handed
 from .rechecking import Sheet
 from .types import (
     Base,
+    Column,
     ColumnRecipe,
     Difference,
     Fault,
@@ -97,9 +98,10 @@ class TableStore(Protocol):
         ...
 
     def as_file(
-        self, rows: Sequence[Sequence[str | None]], columns: Sequence[ColumnRecipe]
+        self, rows: Sequence[Sequence[str | None]], columns: Sequence[ColumnRecipe], empty: Sequence[Column] = ()
     ) -> AbstractContextManager[tuple[Path, Recipe]]:
-        """Rows of text as a file, and the recipe by which it is read digit for digit; gone when the block ends."""
+        """Rows of text as a file, with columns more in which they have no value, and the recipe by which it is read
+        digit for digit; gone when the block ends."""
         ...
 
     def write_files(

@@ -22,6 +22,7 @@ from .coltypes import GENEROUS, TEXT, raw
 from .ingest import Held
 from .landing import Landed, declared, put_aside
 from .recipe import ColumnRecipe, Fault, Reading, Recipe
+from .types import Column
 
 Cells = Sequence[str | None]
 
@@ -85,11 +86,22 @@ def check(
     return found
 
 
-def write(rows: Sequence[Cells], columns: Sequence[ColumnRecipe], target: Path) -> Recipe:
-    """Write rows as a file of text columns, and return the recipe by which publishing reads it digit for digit."""
+def write(
+    connection: duckdb.DuckDBPyConnection,
+    rows: Sequence[Cells],
+    columns: Sequence[ColumnRecipe],
+    empty: Sequence[Column],
+    target: Path,
+) -> Recipe:
+    """Write rows as a file of text columns, with `empty` ones of their own types beside them, and return the recipe by
+    which publishing reads it digit for digit."""
     cells = [pa.array([row[at] or None for row in rows], pa.string()) for at in range(len(columns))]
-    pa.parquet.write_table(pa.table(cells, names=[raw(at) for at in range(len(columns))]), target)
-    return Recipe(columns=tuple(each.model_copy(update={"source": raw(at)}) for at, each in enumerate(columns)))
+    for column in empty:
+        nothing = connection.execute(f"SELECT CAST(NULL AS {column.type}) AS nothing").to_arrow_table()
+        cells.append(pa.nulls(len(rows), nothing.schema.field(0).type))
+    pa.parquet.write_table(pa.table(cells, names=[raw(at) for at in range(len(cells))]), target)
+    told = (*columns, *(ColumnRecipe(source=each.name, name=each.name, type=each.type) for each in empty))
+    return Recipe(columns=tuple(each.model_copy(update={"source": raw(at)}) for at, each in enumerate(told)))
 
 
 def _foreign(columns: Sequence[ColumnRecipe]) -> ColumnRecipe | None:

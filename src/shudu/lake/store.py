@@ -39,6 +39,7 @@ from .reading import (
 from .rechecking import Sheet
 from .types import (
     Base,
+    Column,
     ColumnRecipe,
     Difference,
     Fault,
@@ -204,11 +205,13 @@ class DuckDBStore:
 
     @contextmanager
     def as_file(
-        self, rows: Sequence[Sequence[str | None]], columns: Sequence[ColumnRecipe]
+        self, rows: Sequence[Sequence[str | None]], columns: Sequence[ColumnRecipe], empty: Sequence[Column] = ()
     ) -> Iterator[tuple[Path, Recipe]]:
         with folders.staging(self._lake) as folder:
             path = folder / "corrected.parquet"
-            yield path, rechecking.write(rows, columns, path)
+            with connect() as connection:
+                recipe = rechecking.write(connection, rows, columns, empty, path)
+            yield path, recipe
 
     @contextmanager
     def _writing(self, place: Place, encrypted: bool) -> Iterator[tuple[Path, duckdb.DuckDBPyConnection]]:

@@ -58,6 +58,7 @@ def _correction(request: HttpRequest, row: queries.Correction, error: ShuduError
     context: dict[str, Any] = {
         "row": row,
         "state": queries.correction_state(row),
+        "replaced": row.replaced,
         "settled": queries.settled(row),
         "steps": cases.history(row.version_id, queries.CORRECTION.name),
         "most": queries.MOST,

@@ -6,10 +6,14 @@ import csv
 import io
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import openpyxl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from shudu.cases import queries as cases
@@ -18,7 +22,7 @@ from shudu.catalog.corrections import SHEET
 from shudu.catalog.models import Correction, SettledRow, Version
 from shudu.catalog.types import Corrected, Mode, PublishTable, PublishVersion
 from shudu.lake import queries as lake
-from shudu.lake.types import ColumnRecipe, Reading, Recipe, View
+from shudu.lake.types import ColumnRecipe, Evolution, Reading, Recipe, View
 from shudu.policy.models import Outbox
 from shudu.policy.types import Conflict, Invalid, NotFound
 from unit.agreements.conftest import Market, market
@@ -314,6 +318,104 @@ def test_a_list_looked_at_before_its_version_was_erased_adds_nothing(market: Mar
         actions.correct(market.provider, version.id, sheet, prepared=looked)
     assert queries.latest(version.binding.asset_id) == newest
     assert Correction.objects.get().open == 0
+
+
+def test_a_list_of_what_was_replaced_adds_nothing(market: Market, tmp_path: Path) -> None:
+    """Without a key nothing else would stop a row from standing twice."""
+    file = tmp_path / "source.csv"
+    file.write_text("\n".join(LINES[:3]) + "\n", "utf-8")
+    made = actions.publish(market.provider, PublishTable(source=file, title="客户", reading=READING))
+    version = queries.latest(made.id)
+    assert version is not None
+    book = listed(market, version)
+    change(book[SHEET], 3, tenure="12")
+    whole = updated(market, version, more(tmp_path, LINES[1], "K002,李四,12,按月"), Mode.REPLACE)
+    assert queries.correction(market.provider, version.id).replaced
+    before = contents(made.id)
+    with pytest.raises(Conflict, match=r"corrections\.replaced"):
+        sent(market, version, book, tmp_path)
+    assert contents(made.id) == before
+    # Once the first is the newest again, so is its list.
+    actions.restore(market.provider, version.id)
+    assert not queries.correction(market.provider, version.id).replaced
+    assert sent(market, version, book, tmp_path).open == 0
+    assert contents(made.id) == before
+    assert queries.version_row(whole.id).state == "live"
+
+
+def test_rows_of_a_list_that_was_replaced_may_still_be_left_out(market: Market, tmp_path: Path) -> None:
+    version = published(market, tmp_path)
+    book = listed(market, version)
+    updated(market, version, more(tmp_path, "K001,张三,12,按月"), Mode.UPSERT, remove_missing=True)
+    sheet = book[SHEET]
+    for number in (3, 4, 6, 7, 8):
+        sheet.cell(row_of(sheet, number), places(sheet)["※处理"], "不收录")
+        sheet.cell(row_of(sheet, number), places(sheet)["※不收录的理由"], "新文件中已改正")
+    assert sent(market, version, book, tmp_path).open == 0
+    assert contents(version.binding.asset_id) == [("K001", "张三", 12, "按月")]
+
+
+@pytest.mark.parametrize(("live", "replaced"), [(True, False), (False, True)])
+def test_a_list_of_what_was_withdrawn(market: Market, tmp_path: Path, *, live: bool, replaced: bool) -> None:
+    """Its rows may still stand in the version made of it; in the one before they never did."""
+    first = published(market, tmp_path)
+    second = updated(
+        market, first, more(tmp_path, "K008,周八,八,按月", "K009,吴九,9,按月"), Mode.APPEND, reading=READING
+    )
+    if live:
+        updated(market, first, more(tmp_path, "K010,郑十,10,按月"), Mode.APPEND)
+    actions.withdraw(market.provider, second.id, "owner")
+    assert queries.correction(market.provider, second.id).replaced is replaced
+    assert queries.correction(market.provider, first.id).replaced is False
+
+
+def test_columns_that_changed_since_are_known_by_what_they_are(market: Market, tmp_path: Path) -> None:
+    version = published(market, tmp_path)
+    book = listed(market, version)
+    change(book[SHEET], 3, tenure="12", contract="一年")
+    change(book[SHEET], 6, tenure="no number yet")
+    evolution = Evolution(rename={"tenure": "months"}, drop=("name",), add=("name", "since", "part"))
+    file = more(tmp_path, "K009,9,按月,新列,2026-01-05,0.5", head="customer_no,months,contract,name,since,part")
+    updated(market, version, file, Mode.APPEND, evolution=evolution)
+    file = more(tmp_path, "K010,10,,,", head="customer_no,months,name,since,part")
+    updated(market, version, file, Mode.APPEND, evolution=Evolution(drop=("contract",)))
+    row = sent(market, version, book, tmp_path)
+    assert row.open == 4
+    newest = queries.latest(row.asset_id)
+    assert newest is not None
+    names = ("customer_no", "months", "name", "since", "part")
+    table = lake.store().read_table(queries.files(newest), queries.place(newest), View(names))
+    assert {"customer_no": "K002", "months": 12, "name": None, "since": None, "part": None} in table.to_pylist()
+    six = listed(market, version)[SHEET]
+    there = places(six)
+    cells = [cell.value for cell in six[row_of(six, 6)]]
+    assert "months" in cells[1]
+    assert (cells[there["tenure"] - 1], cells[there["contract"] - 1]) == ("no number yet", "0028")
+    assert six.cell(row_of(six, 6), there["tenure"]).fill.fgColor.rgb.endswith("FFE2B8")
+
+
+def test_columns_added_by_a_format_with_types_stay_empty(market: Market, tmp_path: Path) -> None:
+    version = published(market, tmp_path)
+    book = listed(market, version)
+    change(book[SHEET], 3, tenure="12")
+    added = {
+        "small": pa.array([1], pa.int32()),
+        "exact": pa.array([Decimal("1.005")], pa.decimal128(30, 3)),
+        "half": pa.array([0.5], pa.float32()),
+        "moment": pa.array([datetime(2026, 1, 5, tzinfo=UTC)], pa.timestamp("us", "UTC")),
+        "yes": pa.array([True]),
+        "bytes": pa.array([b"x"]),
+        "id": pa.array([2**60], pa.uint64()),
+    }
+    same = {"customer_no": ["K009"], "name": ["吴九"], "tenure": [9], "contract": ["按月"]}
+    pq.write_table(pa.table({**same, **added}), tmp_path / "typed.parquet")
+    updated(market, version, tmp_path / "typed.parquet", Mode.APPEND, evolution=Evolution(add=tuple(added)))
+    row = sent(market, version, book, tmp_path)
+    assert row.open == 4
+    newest = queries.latest(row.asset_id)
+    assert newest is not None
+    table = lake.store().read_table(queries.files(newest), queries.place(newest), View(("name", *added)))
+    assert {"name": "李四", **dict.fromkeys(added)} in table.to_pylist()
 
 
 def test_nothing_to_correct_opens_no_case(market: Market, tmp_path: Path) -> None:
