@@ -22,7 +22,7 @@ from shudu.policy.actions import part_of_action
 from shudu.policy.types import Actor, Conflict, Text
 
 from . import carrying, levels, queries, updating
-from .corrections import MOST, SHEET, Answer, CorrectionList, Open, opened_rows, read
+from .corrections import MOST, SHEET, Answer, CorrectionList, Open, opened_rows, read, untouched
 from .models import Correction, SettledRow, Version
 from .procedures import CORRECTION
 from .types import Corrected, Mode, PublishVersion
@@ -122,7 +122,7 @@ def look(row: Correction, actor: Actor, sent: Corrected) -> Looked:
     sheet = store.sheet(sent.source, Reading(sheet=SHEET, recipe=Recipe(header_rows=(1,))), 2 * MOST)
     open_, list_ = open_rows(row), list_of(row, {})
     answers = read(list_, sheet.columns, sheet.rows)
-    mine = {each.row: each for each in answers if each.row in open_}
+    mine = {each.row: untouched(each, open_[each.row], list_.names) for each in answers if each.row in open_}
     left = {each.row: each for each in mine.values() if each.leave and _said(each.reason)}
     faults = {n: fault for n, each in mine.items() if n not in left and (fault := _unready(each))}
     asked = {n: each.cells for n, each in mine.items() if n not in left and n not in faults}

@@ -13,7 +13,7 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from shudu.lake.types import ColumnRecipe, Fault
@@ -80,7 +80,8 @@ class Open:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back of a row: its cells as they are now, or why it is to be left out."""
+    """What came back of a row of a list that was written as `form`: its cells as they are now, or why it is to be left
+    out."""
 
     row: int
     cells: tuple[str, ...]
@@ -88,6 +89,7 @@ class Answer:
     reason: str = ""
     more: tuple[str, ...] = ()
     original: str = ""
+    form: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,8 +327,31 @@ def read(list_: CorrectionList, columns: Sequence[str], rows: Iterable[tuple[int
             said[places[ours["reason"]]].strip()[:_LONGEST_REASON],
             tuple(said[place] for place in extra if said[place]),
             said[original] if original is not None else "",
+            form,
         )
     return list(answers.values())
+
+
+def untouched(answer: Answer, row: Open, names: Sequence[str]) -> Answer:
+    """The answer with every cell that nobody touched as it stood.
+
+    A list cannot hold all that a cell may: signs that XML has none of, the returns before line feeds; and workbooks
+    lose blanks at the ends, which only in a cell that is amiss may be what was corrected.
+    """
+    amiss = {fault.column for fault in row.faults}
+
+    def cell(name: str, now: str, before: str) -> str:
+        back, shown = _lines(now), _lines(_printable(before))
+        same = back == shown or (answer.form == "xlsx" and name not in amiss and back.strip() == shown.strip())
+        return before if same else now
+
+    cells = (cell(*each) for each in zip(names, answer.cells, row.cells, strict=True))
+    return replace(answer, cells=tuple(cells))
+
+
+def _lines(text: str) -> str:
+    """With the ends of lines as XML has them (2.11)."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _too_long() -> Invalid:

@@ -18,11 +18,11 @@ import pytest
 
 from shudu.cases import queries as cases
 from shudu.catalog import actions, correcting, queries
-from shudu.catalog.corrections import SHEET
+from shudu.catalog.corrections import SHEET, Answer, Form, Open, untouched
 from shudu.catalog.models import Correction, SettledRow, Version
 from shudu.catalog.types import Corrected, Mode, PublishTable, PublishVersion
 from shudu.lake import queries as lake
-from shudu.lake.types import ColumnRecipe, Evolution, Reading, Recipe, View
+from shudu.lake.types import ColumnRecipe, Evolution, Fault, Reading, Recipe, View
 from shudu.policy.models import Outbox
 from shudu.policy.types import Conflict, Invalid, NotFound
 from unit.agreements.conftest import Market, market
@@ -416,6 +416,42 @@ def test_columns_added_by_a_format_with_types_stay_empty(market: Market, tmp_pat
     assert newest is not None
     table = lake.store().read_table(queries.files(newest), queries.place(newest), View(("name", *added)))
     assert {"name": "李四", **dict.fromkeys(added)} in table.to_pylist()
+
+
+ODD = ("张\x0b三", "a\r\nb", "  sp  ", "\tx", "x\u3000", "=1+1", "'=1", "_x4E2D_ok", "\ufffe", "#N/A", "1e5")
+
+
+@pytest.mark.parametrize("form", ["xlsx", "csv"])
+def test_cells_nobody_touched_stay_as_they_were(market: Market, tmp_path: Path, form: Form) -> None:
+    file = tmp_path / "source.csv"
+    lines = [f'K{at:03},"{text}",bad,按月' for at, text in enumerate(ODD)]
+    file.write_bytes("\r\n".join([LINES[0], "K999,好,1,按月", *lines, ""]).encode())
+    order = PublishTable(source=file, title="客户", key="customer_no", reading=READING)
+    version = queries.latest(actions.publish(market.provider, order).id)
+    assert version is not None
+    stood = {row.cells[0]: row.cells[1] for row in correcting.open_rows(Correction.objects.get()).values()}
+    assert stood == {f"K{at:03}": text for at, text in enumerate(ODD)}
+    if form == "xlsx":
+        book = listed(market, version)
+        for number in range(3, 3 + len(ODD)):
+            tenure = places(book[SHEET])["tenure"]
+            cell = next(row[tenure - 1] for row in book[SHEET].iter_rows(min_row=number - 1, max_row=number - 1))
+            cell.value = "7"
+        row = sent(market, version, book, tmp_path)
+    else:
+        _, content = queries.correction_list(market.provider, version.id, "csv")
+        (tmp_path / "list.csv").write_bytes(content.replace(b'"bad"', b'"7"'))
+        row = actions.correct(market.provider, version.id, Corrected(source=tmp_path / "list.csv"))
+    assert row.open == 0
+    assert {key: name for key, name, _, _ in contents(row.asset_id) if key != "K999"} == stood
+
+
+def test_blanks_are_taken_off_where_they_were_what_is_wrong() -> None:
+    row = Open(3, (" x ", " 12 "), (Fault(column="n", code="row.value", zh="", en=""),))
+    back = untouched(Answer(3, ("x", "12"), form="xlsx"), row, ("name", "n"))
+    assert back.cells == (" x ", "12")
+    assert untouched(Answer(3, ("x", "12"), form="csv"), row, ("name", "n")).cells == ("x", "12")
+    assert untouched(Answer(3, ("y", " 12 "), form="xlsx"), row, ("name", "n")).cells == ("y", " 12 ")
 
 
 def test_nothing_to_correct_opens_no_case(market: Market, tmp_path: Path) -> None:
