@@ -119,7 +119,7 @@ def test_the_list_says_what_is_wrong_and_loses_nothing(market: Market, tmp_path:
     formula = six[there["name"] - 1]
     assert (formula.value, formula.data_type, formula.number_format) == (FORMULA, "s", "@")
     assert "tenure" in six[1].value
-    assert "BIGINT" in six[1].value
+    assert "整数" in six[1].value
     assert "请" in six[2].value
     assert six[there["tenure"] - 1].fill.fgColor.rgb.endswith("FFE2B8")
     assert not six[there["name"] - 1].fill.fill_type

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from shudu.catalog.models import Version
 
-from .test_market_pages import HAN_NAMES, Town, town
+from .test_market_pages import HAN_NAMES, Town, town, with_rows_aside
 from .test_pages import check_languages
 
 __all__ = ["town"]
@@ -56,3 +57,20 @@ def test_the_next_version_by_its_form(town: Town) -> None:
             assert ("恢复为最新" in page) is (sees and one is first)
     town.post("provider", "asset_restore", asset, version=first.id, key="r")
     assert (newest(asset).number, newest(asset).rows) == (3, first.rows)
+
+
+def test_a_list_of_what_was_replaced_says_so(town: Town, tmp_path: Path) -> None:
+    with_rows_aside(town, tmp_path)
+    aside = Version.objects.get(pk=town.ids["aside"])
+    asset, header = aside.binding.asset_id, ",".join(column["name"] for column in aside.columns)
+    page = town.get("provider", "correction", aside.id).content.decode()
+    assert "接续" not in page
+    file = SimpleUploadedFile("whole.csv", f"{header}\n{','.join('7' for _ in aside.columns)}\n".encode())
+    town.post("provider", "asset_update", asset, file=file, key="z", mode="replace", expected=newest(asset).id)
+    check_languages(town.clients["provider"], f"/corrections/{aside.id}/", HAN_NAMES)
+    for path, said in (
+        (f"/corrections/{aside.id}/", "接续"),
+        ("/corrections/", "已被替换"),
+        (f"/assets/{asset}/", "已被替换"),
+    ):
+        assert said in town.clients["provider"].get(f"{path}?lang=zh").content.decode(), path
