@@ -92,7 +92,7 @@ def test_a_part_asked_for_as_another_organisation_is_answered_with_the_page(
     publish(provider, tmp_path, "居民 两家")
     provider.follow("提供数据行")
     provider.page.fill("[name=where]", "区 = 武侯区")
-    form, named = provider.page.url, "main [name=as]"
+    form, named = provider.page.url, "main [name=opened_for]"
     person_id = provider.page.locator(named).input_value().split(".")[0]
     provider.page.locator(named).evaluate("(field, mark) => { field.value = mark }", f"{person_id}.pty_other")
     provider.press("预览并测量")

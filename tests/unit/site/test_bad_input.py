@@ -133,7 +133,7 @@ def test_two_tabs_two_organisations(town: Town, operator: Actor) -> None:
     form = {"title": "供方的表", "level": "L3", "key": "a", "opened_for": opened_for(town, "provider")}
     town.post("provider", "act", party=buyer)  # the other tab
     before = AssetRow.objects.count()
-    for mark in (form["opened_for"], "", f"{form['as']}x"):
+    for mark in (form["opened_for"], "", f"{form['opened_for']}x"):
         sent = {**form, "opened_for": mark, "file": csv_file()}
         answer = client.post("/publish/", sent, headers={"referer": page, **zh})
         assert answer.status_code == 409, mark
@@ -263,7 +263,7 @@ def test_whatever_one_writes_stays_text_on_every_page(
             assert "{{7*7}}" in content or "7*7" not in content, name  # no template reads it twice
             seen += "𠮷" in content
     assert seen > 20
-    sheet = world.clients["auditor"].get("/audit/", {"opened_for": "csv"})
+    sheet = world.clients["auditor"].get("/audit/", {"as": "csv"})
     assert b"\n=" not in b"".join(sheet.streaming_content)  # type: ignore[attr-defined]
 
 
