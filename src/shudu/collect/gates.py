@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
-from shudu.policy.clock import SHANGHAI
+from shudu.policy import clock
 
 from .header import Administrative, BatchHeader, Donation, Purchase, Sensor, Web
 from .refusals import Refusal, refused
@@ -24,7 +24,7 @@ def check(header: BatchHeader, *, level: str, schema_version: int, now: datetime
     if header.schema_version != schema_version:
         raise refused(Refusal.SCHEMA, declared=header.schema_version, table=schema_version)
     said = header.collection
-    day = _day(header.collected_at)
+    day = clock.day_of(header.collected_at)
     match said:
         case Administrative(obtainable_by_sharing=True):
             raise refused(Refusal.DUPLICATE_COLLECTION, department=said.department)
@@ -32,7 +32,7 @@ def check(header: BatchHeader, *, level: str, schema_version: int, now: datetime
             raise refused(Refusal.SITE, site=said.site, robots=said.robots, site_terms=said.site_terms)
         case Web(personal_information=True, impact_assessment=None):
             raise refused(Refusal.IMPACT_ASSESSMENT, site=said.site)
-        case Purchase() if said.licensed_until < _day(now):
+        case Purchase() if said.licensed_until < clock.day_of(now):
             raise refused(Refusal.LICENCE, licensed_until=said.licensed_until.isoformat())
         case Donation(rights_warranted=False):
             raise refused(Refusal.RIGHTS, agreement=said.agreement)
@@ -40,10 +40,3 @@ def check(header: BatchHeader, *, level: str, schema_version: int, now: datetime
             raise refused(Refusal.CALIBRATION, device=said.device, collected=day.isoformat())
         case Sensor() if (said.video_or_face or said.privacy_zone) and header.class_level < "L3":
             raise refused(Refusal.LEVEL, declared=header.class_level, least="L3")
-
-
-def _day(moment: datetime) -> date:
-    try:
-        return moment.astimezone(SHANGHAI).date()
-    except OverflowError:  # on the calendar's first or last day
-        return moment.date()

@@ -10,6 +10,7 @@ import rfc8785
 from shudu.catalog import queries as catalog
 from shudu.lake import queries as lake
 from shudu.lake.types import EVERYTHING
+from shudu.policy import clock
 from shudu.policy.actions import action, record, record_nothing, require
 from shudu.policy.events import Event
 from shudu.policy.permissions import Permission
@@ -32,7 +33,7 @@ def _count(actor: Actor, asset_id: str, rules: Rules) -> tuple[str, list[Count]]
         )
     shape = catalog.shape(asset.id)
     version = catalog.version_row(shape.version)
-    asked = quality_rules.all_rules(shape.columns, shape.entity_key, rules, version.created.date())
+    asked = quality_rules.all_rules(shape.columns, shape.entity_key, rules, clock.day_of(version.created))
     tables = [file for file in catalog.files(version) if file.name.endswith(".parquet")]
     answer = lake.store().measure(tables, catalog.place(version), quality_rules.aggregates(asked), EVERYTHING)
     return version.id, quality_rules.counted(asked, answer)
@@ -72,7 +73,7 @@ def _count_again(actor: Actor, version_id: str) -> tuple[QualityRules, list[Coun
         raise not_found("质量规则", "quality rules", asset.id)
     shape = catalog.shape(asset.id, version.id)
     rules = Rules.model_validate(row.rules)
-    asked, unfit = quality_rules.still_fitting(shape.columns, shape.entity_key, rules, version.created.date())
+    asked, unfit = quality_rules.still_fitting(shape.columns, shape.entity_key, rules, clock.day_of(version.created))
     answer = lake.store().measure(
         catalog.files(version), catalog.place(version), quality_rules.aggregates(asked), EVERYTHING
     )

@@ -46,6 +46,14 @@ def asked(moment: datetime) -> datetime:
         return EARLIEST if moment.year == EARLIEST.year else FOREVER
 
 
+def day_of(moment: datetime) -> date:
+    """The day it is then in Asia/Shanghai; at an end of the calendar, in the moment's own zone."""
+    try:
+        return moment.astimezone(SHANGHAI).date()
+    except OverflowError:
+        return moment.date()
+
+
 def end_of_day(day: date) -> datetime:
     """The last microsecond of `day` in Asia/Shanghai, as UTC: what "until" means."""
     return datetime.combine(day, time.max, tzinfo=SHANGHAI).astimezone(UTC)
