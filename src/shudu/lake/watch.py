@@ -224,6 +224,13 @@ def _blank(column: Column) -> str:
     return f"{name} IS NULL OR CASE WHEN {name} BETWEEN '!' AND '~' THEN false ELSE trim({name}) = '' END"
 
 
+def _ascending(connection: duckdb.DuckDBPyConnection, table: str, name: str) -> bool:
+    """Is each value larger than the one before? Then all are different, as most numbers given one after the other are,
+    and nothing need be grouped; the first that is not ends the search."""
+    pairs = f"SELECT {name} AS this, lag({name}) OVER () AS before FROM {table}"
+    return connection.execute(f"SELECT 1 FROM ({pairs}) WHERE this <= before LIMIT 1").fetchone() is None
+
+
 def _check_key(
     connection: duckdb.DuckDBPyConnection,
     table: str,
@@ -238,6 +245,8 @@ def _check_key(
         zh, en = f"有 {empty} 行为空", f"is empty in {empty} rows"
         first = f"SELECT min(file_row_number) FROM {table} WHERE {_blank(key)}"
     else:
+        if _ascending(connection, table, name):
+            return rows
         # Not count(DISTINCT …): grouping takes half the time and spills.
         groups = f"SELECT count(*) FROM (SELECT {name} FROM {table} GROUP BY {name})"
         distinct: int = leanly(connection, LEANEST, lambda: one(connection, groups))[0]
