@@ -27,8 +27,10 @@ def book(
     merged: Sequence[str] = (),
     hidden: Sequence[str] = (),
     formats: Mapping[str, str] | None = None,
+    formulas: bool = True,
 ) -> bytes:
-    """`hidden` are sheets, and of the first one columns (B) and rows (3); `formats` are those of its columns."""
+    """`hidden` are sheets, and of the first one columns (B) and rows (3); `formats` are those of its columns; without
+    `formulas` a text that begins like one is a text."""
     made = openpyxl.Workbook()
     made.remove(made.active)
     for name, rows in sheets:
@@ -36,6 +38,8 @@ def book(
         for row in rows:
             sheet.append(list(row))
         sheet.sheet_state = "hidden" if name in hidden else "visible"
+    for cell in [cell for sheet in made if not formulas for row in sheet for cell in row if cell.data_type == "f"]:
+        cell.data_type = "s"
     first = made.worksheets[0]
     for column, format_ in (formats or {}).items():
         for cell in first[column][1:]:

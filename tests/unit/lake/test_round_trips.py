@@ -196,7 +196,7 @@ FORMATS = {
     "CSV, UTF-16": Format("a.csv", lambda t: _csv(t, "utf-16"), "CSV"),
     "TSV": Format("a.tsv", lambda t: _csv(t, delimiter="\t"), "CSV"),
     "ZIP of a CSV": Format("a.zip", lambda t: odd.zipped({"表.csv": _csv(t)}), "CSV"),
-    "XLSX": Format("a.xlsx", lambda t: odd.book(("t", _rows(t))), "XLSX", _SHEET, _trimmed),
+    "XLSX": Format("a.xlsx", lambda t: odd.book(("t", _rows(t)), formulas=False), "XLSX", _SHEET, _trimmed),
     "XLS": Format("a.xls", lambda t: books.xls(("t", _rows(t))), "XLS", _SHEET, _trimmed),
     "ODS": Format("a.ods", lambda t: books.ods(("t", _rows(t))), "ODS", _SHEET, _trimmed),
     "JSON": Format("a.json", _json, "JSON"),
