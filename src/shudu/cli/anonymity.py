@@ -8,11 +8,14 @@ import typer
 
 from shudu.policy.types import Text
 
-from .session import As, Home, Json, session, typed
+from .session import As, Home, Json, listed, session, typed
 
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())
+Quasi = Annotated[
+    str, typer.Option(metavar="X,Y", help="More columns by which somebody may know a person, besides those suggested.")
+]
+NotQuasi = Annotated[
+    str, typer.Option(metavar="X,Y", help="Suggested columns not to count by; an offer keeps it on record.")
+]
 
 
 def anonymity(
@@ -21,13 +24,8 @@ def anonymity(
     where: Annotated[list[str] | None, typer.Option(metavar="COND", help="Only rows such as “tenure >= 12”.")] = None,
     mask: Annotated[list[str] | None, typer.Option(metavar="X=PRESET", help="Show a column masked.")] = None,
     clear: Annotated[str, typer.Option(metavar="X,Y", help="Personal data to hand over as it is.")] = "",
-    quasi: Annotated[
-        str,
-        typer.Option(metavar="X,Y", help="More columns by which somebody may know a person, besides those suggested."),
-    ] = "",
-    not_quasi: Annotated[
-        str, typer.Option(metavar="X,Y", help="Suggested columns not to count by; an offer keeps it on record.")
-    ] = "",
+    quasi: Quasi = "",
+    not_quasi: NotQuasi = "",
     home: Home = None,
     as_: As = None,
     json: Json = False,
@@ -41,12 +39,12 @@ def anonymity(
         request = typed(
             TableRows,
             data=asset,
-            columns=_names(columns),
+            columns=listed(columns),
             masks=masks_of(mask or []),
-            clear=_names(clear),
+            clear=listed(clear),
             where=tuple(where or ()),
-            quasi=_names(quasi) if quasi else None,
-            not_quasi=_names(not_quasi),
+            quasi=listed(quasi) if quasi else None,
+            not_quasi=listed(not_quasi),
         )
         made = queries.anonymity(current.actor(None if as_ else catalog.asset_row(asset).owner), request)
         found = made.found

@@ -13,7 +13,7 @@ from shudu.policy import clock, json_text
 from shudu.policy.types import Invalid, Text
 
 from .listing import After, Limit, show, stamp
-from .session import As, Home, Json, Key, session, showing, small, typed
+from .session import As, Home, Json, Key, listed, session, showing, small, typed
 
 if TYPE_CHECKING:
     from shudu.catalog.queries import Asset, Version
@@ -160,7 +160,7 @@ def publish_model(
         from shudu.catalog import actions
         from shudu.catalog.types import PublishModel
 
-        columns = tuple(name.strip() for name in inputs.split(",") if name.strip())
+        columns = listed(inputs)
         request = typed(
             PublishModel,
             source=file,

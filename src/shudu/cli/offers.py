@@ -9,9 +9,10 @@ import typer
 
 from shudu.policy.types import Invalid, Text
 
+from .anonymity import NotQuasi, Quasi
 from .listing import After, Limit, part, show, stamp
 from .parties import fen, yuan
-from .session import As, Home, Json, Key, Session, session, typed
+from .session import As, Home, Json, Key, Session, listed, session, typed
 
 if TYPE_CHECKING:
     from shudu.agreements.queries import Agreement, Offer, OfferLine
@@ -27,13 +28,9 @@ def mask_pairs(given: list[str] | None) -> dict[str, Any]:
     return dict(masks_of(given or []))
 
 
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())
-
-
 def _split(text: str) -> dict[str, int]:
     shares: dict[str, int] = {}
-    for each in _names(text):
+    for each in listed(text):
         role, _, share = each.partition("=")
         if not share.isdecimal() or role in shares:
             raise Invalid(
@@ -83,9 +80,9 @@ def create_offer(
             DraftOffer,
             data=data,
             model=model,
-            group_by=_names(group_by),
-            purposes=_names(purpose),
-            bases=_names(basis),
+            group_by=listed(group_by),
+            purposes=listed(purpose),
+            bases=listed(basis),
             runs=count,
             until=_day(until),
             price_fen=fen(price, "--price"),
@@ -93,7 +90,7 @@ def create_offer(
             min_group=min_group,
             release=release,
             label=label or None,
-            metrics=_names(metrics),
+            metrics=listed(metrics),
             review=review,
             where=tuple(where or ()),
             masks=mask_pairs(mask),
@@ -133,13 +130,8 @@ def create_table_offer(
         list[str] | None, typer.Option(metavar="X=PRESET", help="Show a column masked, such as phone=mobile.")
     ] = None,
     clear: Annotated[str, typer.Option(metavar="X,Y", help="Personal data to hand over as it is.")] = "",
-    quasi: Annotated[
-        str,
-        typer.Option(metavar="X,Y", help="More columns by which somebody may know a person, besides those suggested."),
-    ] = "",
-    not_quasi: Annotated[
-        str, typer.Option(metavar="X,Y", help="Suggested columns not to count by; an offer keeps it on record.")
-    ] = "",
+    quasi: Quasi = "",
+    not_quasi: NotQuasi = "",
     acknowledged_k: Annotated[
         int | None, typer.Option(metavar="K", help="Offer it although the smallest class has only so many records.")
     ] = None,
@@ -157,18 +149,18 @@ def create_table_offer(
         request = typed(
             DraftTable,
             data=data,
-            columns=_names(columns),
+            columns=listed(columns),
             masks=mask_pairs(mask),
-            clear=_names(clear),
+            clear=listed(clear),
             where=tuple(where or ()),
-            purposes=_names(purpose),
-            bases=_names(basis),
+            purposes=listed(purpose),
+            bases=listed(basis),
             runs=count,
             until=_day(until),
             price_fen=fen(price, "--price"),
             provider=provider,
-            quasi=_names(quasi) if quasi else None,
-            not_quasi=_names(not_quasi),
+            quasi=listed(quasi) if quasi else None,
+            not_quasi=listed(not_quasi),
             acknowledged_k=acknowledged_k,
         )
         offer = actions.draft_table(current.actor(_drafter(current, data)), request, idempotency_key=key)

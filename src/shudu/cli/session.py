@@ -200,6 +200,11 @@ def small(source: Path, most: int) -> bytes:
     return data
 
 
+def listed(text: str) -> tuple[str, ...]:
+    """The names in an option such as `--columns X,Y`."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
 def typed(make: Callable[..., Any], **values: Any) -> Any:
     """Make a typed input; what pydantic finds wrong is said like every other error."""
     from pydantic import ValidationError

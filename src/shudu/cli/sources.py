@@ -12,7 +12,7 @@ import typer
 from shudu.policy.types import Invalid, ShuduError, Text
 
 from .listing import After, Limit, part, show, stamp
-from .session import As, Home, Json, Key, session, small, typed
+from .session import As, Home, Json, Key, listed, session, small, typed
 
 if TYPE_CHECKING:
     from shudu.collect.queries import Feed, Source
@@ -210,7 +210,7 @@ def open_feed(
             OpenFeed,
             source=source,
             table=table,
-            columns=tuple(name.strip() for name in columns.split(",") if name.strip()),
+            columns=listed(columns),
             rule={"mode": mode, "watermark": watermark, "every_minutes": minutes(every)},
             title=title,
             title_en=title_en,

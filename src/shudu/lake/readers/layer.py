@@ -7,6 +7,7 @@ day 1970-01-01, a text in a column of numbers 0, a number too large for its colu
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -53,7 +54,7 @@ class Feature:
     problem: Invalid | None = None
 
 
-class Layer:
+class Layer(ABC):
     """Reads the features of one layer; its geometry is the last column."""
 
     def __init__(self, request: Request, connection: duckdb.DuckDBPyConnection, shape: str, crs: str) -> None:
@@ -63,9 +64,9 @@ class Layer:
         self._attributes: Sequence[Attribute] = ()
         self._names: Sequence[str] = ()
 
+    @abstractmethod
     def _features(self) -> Iterator[Feature]:
         """The rows. Raises ValueError or an error of the engine where the file is damaged."""
-        raise NotImplementedError
 
     @property
     def types(self) -> Sequence[pa.DataType]:
